@@ -10,10 +10,6 @@ SLICE = 8192
 # The longest plaintext of a record.
 _RECORD = 16384
 
-# What comes in pieces of this size is much, and goes out in the largest records, which take half of
-# the calls: such a connection keeps 20 KB then.
-LARGE = 65536
-
 
 def encrypt(
     tls: ssl.SSLObject, outgoing: ssl.MemoryBIO, data: "bytes | bytearray | memoryview[Any]"
@@ -23,11 +19,10 @@ def encrypt(
         tls.write(data)
         return outgoing.read()
     plain = memoryview(data)
-    step = SLICE if len(plain) < LARGE else _RECORD
     records = []
     sent = 0
     while sent < len(plain):
-        sent += tls.write(plain[sent : sent + step])
+        sent += tls.write(plain[sent : sent + SLICE])
         records.append(outgoing.read())
     return records[0] if len(records) == 1 else b"".join(records)
 

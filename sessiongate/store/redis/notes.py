@@ -1,4 +1,4 @@
-"""Notes about one upstream in Redis, a hash for each: notes about it."""
+"""Notes about upstreams in Redis, a hash for each upstream."""
 
 from collections.abc import Callable
 

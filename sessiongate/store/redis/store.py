@@ -9,8 +9,9 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
-from sessiongate.errors import CapReached, StoreUnavailable
+from sessiongate.errors import CapReached, Overloaded, StoreUnavailable
 from sessiongate.rules.life import due_at
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Limits, Session, Ticket
@@ -34,6 +35,9 @@ from sessiongate.store.search import FoundSessions, SessionSearch, found_among
 
 # Sessions that are looked at together before a login is refused for a cap.
 STEP = 250
+
+_FULL = (b"total", b"principal")
+"""What `RESERVE` answers where a limit is reached."""
 
 
 class RedisStore:
@@ -101,34 +105,50 @@ class RedisStore:
 
         Nobody has its token before all three are in. Where one is not, the others are taken back.
         """
-        calls = self._calls
         now = self._now(session.login_at)
-        place = self._reserve(session, caps, now)
-        put = calls.run(scripts.PUT, self._at(session.digest), rows.row(session), self._keep_for)
-        full = (b"total", b"principal")
-        is_placed = is_put = True  # as long as nobody has said otherwise
+        # Shielded: who waits for it may leave, and it is known all the same what became of it.
+        place, put = self._reserve(session, caps, now), None
         try:
-            taken = await place
-            if taken in full:
+            put = self._calls.run(
+                scripts.PUT, self._at(session.digest), rows.row(session), self._keep_for
+            )
+            taken = await asyncio.shield(place)
+            if taken in _FULL:
                 # Perhaps it is only that nobody has swept yet.
                 self._unreported += await self._due.end(now, STEP)
-                taken = await self._reserve(session, caps, now)
-            is_placed, is_put = taken == b"ok", bool(await put)
-            if taken in full:
+                place = self._reserve(session, caps, now)
+                taken = await asyncio.shield(place)
+            is_put = await asyncio.shield(put)
+            if taken in _FULL:
                 limit = caps.total if taken == b"total" else caps.per_principal
                 raise CapReached(taken.decode("ascii"), limit, session.principal)
-            if not (is_placed and is_put):
+            if not (taken == b"ok" and is_put):
                 raise ValueError("a session with this key or digest is already kept")
             await self.audit.settled()
         except BaseException:
             # Refused, or the caller has gone: nobody has the token, so no session may be left.
-            # Where Redis does not hear this either, the session is found unused by the sweep.
-            with suppress(StoreUnavailable):
-                if is_put:
-                    calls.run(scripts.DROP, self._at(session.digest), self._keys.channel)
-                if is_placed:
-                    calls.run(scripts.SETTLE, self._book, 1, rows.text(session.key))
+            # Not before both are answered: on another line it could overtake them.
+            sent = asyncio.gather(*filter(None, (place, put)), return_exceptions=True)
+            sent.add_done_callback(lambda _: self._take_back(session, place, put))
             raise
+
+    def _take_back(
+        self,
+        session: Session,
+        place: "asyncio.Future[bytes]",
+        put: "asyncio.Future[int] | None",
+    ) -> None:
+        """Drop what a login has left that failed: its row and its place, but for what is another's.
+
+        Where Redis does not hear this either, the sweep frees the place, and the row goes by its
+        time to live.
+        """
+        if put is not None and _answer_of(put) != 0:
+            with suppress(StoreUnavailable, Overloaded):
+                self._calls.run(scripts.DROP, self._at(session.digest), self._keys.channel)
+        if _answer_of(place) in (None, b"ok"):
+            with suppress(StoreUnavailable, Overloaded):
+                self._calls.run(scripts.SETTLE, self._book, 1, rows.text(session.key))
 
     async def use(self, digest: bytes, now: datetime) -> Session | None:
         """The live session of this digest, touched: remembered here, or one round trip."""
@@ -287,7 +307,7 @@ class RedisStore:
         return RedisBooks(lambda: self._calls, self._keys, upstream)
 
     def notes(self, upstream: str) -> RedisNotes:
-        """What servers tell each other of an upstream."""
+        """The notes about an upstream."""
         return RedisNotes(lambda: self._calls, self._keys, upstream)
 
     def attempts(self, provider: str, policies: tuple[Policy, Policy, Policy]) -> RedisAttempts:
@@ -358,3 +378,8 @@ class RedisStore:
             scripts.RESERVE, self._book, *who, due, caps.per_principal, caps.total, micros(now)
         )
         return answer
+
+
+def _answer_of(call: "asyncio.Future[Any]") -> object:
+    """What a call was answered; None where nobody knows."""
+    return None if call.cancelled() or call.exception() is not None else call.result()

@@ -14,19 +14,20 @@ import pytest
 from redis.asyncio import Redis as Client
 from structlog.testing import capture_logs
 
-from sessiongate.errors import StoreUnavailable
+from sessiongate.errors import Overloaded, StoreUnavailable
 from sessiongate.rules.store_url import parse_redis
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, Ended, Session
 from sessiongate.store.encoding import micros
 from sessiongate.store.redis import keys as rows
-from sessiongate.store.redis import scripts
+from sessiongate.store.redis import pipeline, scripts
 from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.scripts import Script
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, a_session, a_ticket, digest_of, everyone
 from sessiongate.tls import certificates
 from tests.each import each
+from tests.http.wires import turn
 from tests.peers import redis as peer
 from tests.peers.ports import free_port
 from tests.peers.redis import Cluster, Redis, Watched
@@ -164,6 +165,47 @@ async def test_a_full_redis_takes_no_logins_and_keeps_nobody_alive(own: Redis) -
         own.ask("CONFIG", "SET", "maxmemory", 0)
         assert await store.count() == 0
         await store.add(a_session(at=T0 + LIMITS.idle), Caps(total=1))
+
+
+async def rows_left(store: RedisStore, own: Redis) -> tuple[int, bytes]:
+    """How many places are taken, and which rows there are, once all that was sent is answered."""
+    for _ in range(10):  # more trips than any call takes
+        await store.count()
+    return await store.count(), own.ask("KEYS", "*:s:*")
+
+
+async def test_a_login_that_is_broken_off_leaves_neither_row_nor_place(own: Redis) -> None:
+    async with opened(own.url) as store:
+        for turns in range(1, 12):
+            await asyncio.gather(store.count(), after_a_turn(store.count))  # two lines are open
+            # What takes back is known to the server, and what keeps is not: it takes a trip more.
+            own.ask("SCRIPT", "FLUSH")
+            for script in (scripts.DROP, scripts.SETTLE):
+                own.ask("SCRIPT", "LOAD", script.text)
+            opening = asyncio.create_task(store.add(a_session(), NO_CAPS))
+            for _ in range(turns):
+                await turn()
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+        assert await rows_left(store, own) == (0, b"")
+
+
+async def after_a_turn(ask: Callable[[], Awaitable[object]]) -> None:
+    await turn()
+    await turn()
+    await ask()
+
+
+async def test_a_login_for_which_there_is_half_the_room_leaves_nothing(
+    own: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(own.url) as store:
+        with monkeypatch.context() as narrow:
+            narrow.setattr(pipeline, "MOST_WAITING", 1)
+            with pytest.raises(Overloaded):
+                await store.add(a_session(), NO_CAPS)
+        assert await rows_left(store, own) == (0, b"")
 
 
 async def logged_in(store: RedisStore) -> Session:
