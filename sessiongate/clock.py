@@ -21,6 +21,11 @@ class ServerClock(Clock, Protocol):
         ...
 
 
+def machine_time() -> datetime:
+    """What the machine's clock says now, steps and all; for what others judge by theirs."""
+    return datetime.now(UTC)
+
+
 class SystemClock:
     """Wall time at the start, carried on by the machine's boot clock.
 

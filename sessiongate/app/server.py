@@ -23,6 +23,7 @@ from sessiongate.app.setup.prepare import certificate_names, certificates_of, di
 from sessiongate.app.started import Started
 from sessiongate.app.supplied import SERVERS_OWN, Supplied
 from sessiongate.app.upkeep import Upkeep
+from sessiongate.clock import machine_time
 from sessiongate.config import Config
 from sessiongate.http.connection.arrivals import Arrivals
 from sessiongate.http.message import Handler
@@ -113,7 +114,8 @@ class Server:
         self._go_round(self._steps)
         if self._sockets.is_first and self._watched:
             # By itself: it asks Redis for what nobody waits for, and a silent one takes its time.
-            self._go_round([Watch(lambda: self.config, lambda: self._served, made.clock).look])
+            watch = Watch(lambda: self.config, lambda: self._served, made.clock, machine_time)
+            self._go_round([watch.look])
         return started_of(config, listeners, self._served, set_up)
 
     def on_open(self, tell: Callable[[Session], None]) -> None:

@@ -7,7 +7,9 @@ from datetime import datetime
 from sessiongate.app import build as parts
 from sessiongate.app.assembly import Assembly
 from sessiongate.app.listeners import InheritedSockets
+from sessiongate.audit.ageing import Ageing
 from sessiongate.audit.intake import OfflineIntake
+from sessiongate.clock import machine_time
 from sessiongate.config import Config
 from sessiongate.errors import Unavailable
 from sessiongate.rules.audit_chain import Chain
@@ -29,6 +31,7 @@ class Upkeep:
         self._sockets = sockets
         self._intake = OfflineIntake(made.config.server.data_dir, made.journal)
         self._changes = made.changes
+        self._ageing: Ageing | None = None
 
     async def begin(self, seen: datetime | None) -> None:
         """Take over what the store has from before, and end what nobody should have any more.
@@ -36,7 +39,9 @@ class Upkeep:
         That is leases at upstreams, and sessions of accounts that have changed since the store was
         last in use. That was at `seen`; None where it never was.
         """
-        made = self._assembly
+        made, number = self._assembly, self._sockets.number
+        data_dir = made.config.server.data_dir
+        self._ageing = Ageing(data_dir / f"ages.{number}", made.clock, machine_time, seen)
         for name, one in made.providers.items():
             self._changes.watch(name, one.provider)
         await parts.welcome_back(made.hasher, made.sessions)
@@ -48,9 +53,8 @@ class Upkeep:
             told = await self._intake.take_all()
             if seen is not None:
                 await self._changes.catch_up(seen, told)
-        config = self._settings()
-        path = config.server.data_dir / f"named.{self._sockets.number}"
-        await end_if_unnamed(made.sessions, parts.named_by(config), path, seen)
+        named = parts.named_by(self._settings())
+        await end_if_unnamed(made.sessions, named, data_dir / f"named.{number}", seen)
 
     async def refresh(self) -> None:
         """Look for accounts that have changed, and end their sessions."""
@@ -79,7 +83,8 @@ class Upkeep:
             Chain.DECISIONS: audit.max_events,
             Chain.ANONYMOUS: audit.max_anonymous_events,
         }
-        self._assembly.journal.prune(most, audit.max_age)
+        if self._ageing is not None:
+            self._assembly.journal.prune(most, self._ageing.time() - audit.max_age)
 
     async def _take_in(self) -> None:
         """Take what the command line has changed into the audit."""

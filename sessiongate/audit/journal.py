@@ -11,7 +11,7 @@ sessions, and what that person does to others, are merged far later, and not in 
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime
 from typing import Unpack
 
 import structlog
@@ -347,15 +347,15 @@ class Journal:
         """Keep an event that somebody else has made, such as the command line."""
         await self._write(event)
 
-    def prune(self, most: Mapping[Chain, int], age: timedelta) -> None:
-        """Delete the oldest events of each chain: those beyond so many, and those this old.
+    def prune(self, most: Mapping[Chain, int], before: datetime) -> None:
+        """Delete the oldest events of each chain: beyond so many, and those of before this time.
 
         And write what was merged in the minute that is over. Call it about once a second.
         """
         now = self._clock.now()
         self._record_merged(self._merging.due(now))
         for chain, number in most.items():
-            self._store.prune(number, now - age, now, chain)
+            self._store.prune(number, before, now, chain)
 
     def flush(self) -> None:
         """Write what was merged so far. For a stop."""

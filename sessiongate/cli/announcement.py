@@ -71,9 +71,18 @@ def fingerprints(made: Certificates) -> list[str]:
     """The lines that say which certificate it is."""
     return [
         *([f"Certificate renewed: {made.why}"] if made.why else ()),
+        *([f"WARNING: {new_ca_made(made)}"] if made.old_ca else ()),
         f"Certificate SHA-1   {made.facts.sha1}",
         f"Certificate SHA-256 {made.facts.sha256}",
     ]
+
+
+def new_ca_made(made: Certificates) -> str:
+    """What people are told of a CA that is another than the one which clients trust."""
+    return (
+        f"a new CA was made in place of the old one ({made.old_ca}): clients have to trust"
+        f" {made.ca} from now on, and refuse this server until they do"
+    )
 
 
 def first_address(started: Started) -> str | None:

@@ -1,11 +1,14 @@
 """`sessiongate cert`: the server's certificate."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import typer
 
 from sessiongate.app.operators.report import another_is_served
 from sessiongate.app.setup.prepare import certificate_names
+from sessiongate.cli.announcement import new_ca_made
 from sessiongate.cli.control_client import running_server
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, prepared, settings
 from sessiongate.cli.output import Exit, Output, fail, note, show_facts
@@ -13,6 +16,7 @@ from sessiongate.config import Config
 from sessiongate.files import is_there
 from sessiongate.tls import certificates
 
+_NOTHING: Mapping[str, bool] = MappingProxyType({})
 _AT_SIGHUP = "the running server takes it at SIGHUP"
 
 app = typer.Typer(no_args_is_help=True, help="The server's certificate.")
@@ -63,14 +67,23 @@ def renew(
     prepared(loaded)
     made = certificates.renew(loaded.server.data_dir, certificate_names(loaded), datetime.now(UTC))
     running = running_server(loaded.server.data_dir)
-    _show(loaded, made.facts, output, served=running.certificate if running is not None else "")
+    served = running.certificate if running is not None else ""
+    besides = {"new_ca": bool(made.old_ca)} if output is Output.JSON else {}
+    _show(loaded, made.facts, output, served=served, besides=besides)
     if output is Output.TABLE:
+        if made.old_ca:
+            note(new_ca_made(made))
         nobody = "no server runs on this data directory: the next start takes it"
         note(nobody if running is None else another_is_served(made.facts, running) or _AT_SIGHUP)
 
 
 def _show(
-    config: Config, facts: certificates.CertificateFacts, output: Output, *, served: str
+    config: Config,
+    facts: certificates.CertificateFacts,
+    output: Output,
+    *,
+    served: str,
+    besides: Mapping[str, bool] = _NOTHING,
 ) -> None:
     ca = config.server.data_dir / "tls" / "ca.pem"
     own = config.server.tls.certificate is not None
@@ -86,6 +99,7 @@ def _show(
             "sha256_fingerprint": facts.sha256,
             **({"served_sha256_fingerprint": served or None} if served or as_json else {}),
             "trust": None if own else str(ca),
+            **besides,
         },
         output,
     )

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from sessiongate.audit.forwarding import file_problem
 from sessiongate.cli.accounts import no_administrator
 from sessiongate.cli.control_client import running_server, server_nearby
 from sessiongate.cli.output import Exit
+from sessiongate.clock import machine_time
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.hashing import USUAL
@@ -176,13 +178,19 @@ async def _upstreams(config: Config, login: bool, running: Running | None) -> li
 
 
 async def _store(config: Config) -> list[Row]:
-    if config.store.url.kind in ("memory", "sqlite"):
+    kind = config.store.url.kind
+    if kind == "memory":
+        return []
+    if kind == "sqlite":
+        # Whoever uses the file says what is wrong with it: the server that runs, or the next start.
+        with suppress(StoreUnavailable):
+            return _rows(await store_doubts(config, machine_time))
         return []
     problem = await store_problem(config)
     if problem is not None:
         return [Row("store", "problem", problem)]
     try:
-        doubts = await store_doubts(config, lambda: datetime.now(UTC))
+        doubts = await store_doubts(config, machine_time)
     except StoreUnavailable as error:
         return [Row("store", "problem", str(error))]
     return _rows(doubts) or [Row("store", "ok", "Redis answers, and keeps what it is given")]

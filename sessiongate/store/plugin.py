@@ -51,3 +51,9 @@ class StoreKind(msgspec.Struct, frozen=True):
     out each. Raises StoreUnavailable. None for a store in files of this server's own, which is
     also not opened to try it out.
     """
+    latest: Callable[[StoreSettings], Awaitable[datetime | None]] | None = None
+    """The latest time that the store has seen, read from outside while servers run or not.
+
+    None for one that has seen none, and in the place of the function for one that dies with its
+    process. Raises StoreUnavailable.
+    """

@@ -4,10 +4,14 @@ Made on first start and never overwritten by one; renewed when the leaf nears it
 name, always by our own CA. Files that are there and cannot be used are a ConfigError, not a reason
 to replace them. A certificate that the operator brought is only described. Trusting the CA, and
 printing fingerprints, is left to people and to the command line.
+
+A machine's clock may be wrong, and a start must not make that worse. One that is behind finds a
+good CA "not yet valid": so a start keeps such a CA, and only `renew`, which somebody has asked for,
+makes another in its place.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -43,6 +47,9 @@ class CertificateFacts:
     sha1: str
     """As `AA:BB:…`: what vSphere's tools call the thumbprint."""
     sha256: str
+    issuer_not_before: datetime | None = None
+    """Of the CA behind it in the file; None where there is none."""
+    issuer_not_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,8 @@ class Certificates:
     """Whether the certificate was made just now."""
     why: str = ""
     """Why it was made in place of another, "it ..."; "" where it is the first, or was asked for."""
+    old_ca: str = ""
+    """Why a new CA was made in place of the one that clients trust, "it ..."; "" where none was."""
 
 
 def names_for(hosts: Iterable[str], public_names: Iterable[str], hostname: str) -> tuple[str, ...]:
@@ -72,18 +81,19 @@ def names_for(hosts: Iterable[str], public_names: Iterable[str], hostname: str) 
 def ensure(data_dir: Path, names: Sequence[str], now: datetime) -> Certificates:
     """The certificate in `data_dir/tls`, made or renewed if need be.
 
-    Renewed is only a leaf of a sessiongate CA: one that ends within 30 days or lacks one of
-    `names`. Raises ConfigError for files that are there and cannot be used.
+    Renewed is only a leaf of a sessiongate CA: one that ends within 30 days, is not yet valid
+    though its CA is, or lacks one of `names`. A CA that is not yet valid stays. Raises ConfigError
+    for files that are there and cannot be used.
     """
     directory = _directory(data_dir)
     leaf = _pair(directory, "server")
     if leaf is not None:
-        facts = _facts(leaf.certificate)
+        facts = _facts_in(directory / "server.pem", _PUT_BACK)
         why = outdated(facts, names, now)
         if not why:
             return _certificates(directory, facts, made=False)
-        return replace(renew(data_dir, names, now), why=why)
-    return renew(data_dir, names, now)
+        return replace(_renew(directory, names, now, _has_ended), why=why)
+    return _renew(directory, names, now, _has_ended)
 
 
 def outdated(facts: CertificateFacts, names: Sequence[str], now: datetime) -> str:
@@ -95,31 +105,56 @@ def outdated(facts: CertificateFacts, names: Sequence[str], now: datetime) -> st
         return f"it was not for {', '.join(lacking)}"
     if facts.not_after - now <= RENEW_BEFORE:
         return f"it ends at {facts.not_after:%Y-%m-%d %H:%M} UTC"
+    if facts.not_before > now >= (facts.issuer_not_before or facts.not_before):
+        return f"it was not valid before {facts.not_before:%Y-%m-%d %H:%M} UTC"
     return ""
 
 
 def renew(data_dir: Path, names: Sequence[str], now: datetime) -> Certificates:
-    """Make a new leaf and key from the same CA, or from a new CA when that one is at its end.
+    """Make a new leaf and key from the same CA, or from a new CA where that would be of no use.
 
+    That is one at its end, and one that is not yet valid: clients refuse whatever it has signed.
     Raises ConfigError when the CA's files are there and cannot be used.
     """
-    directory = _directory(data_dir)
+    return _renew(_directory(data_dir), names, now, _is_of_no_use)
+
+
+def _renew(
+    directory: Path, names: Sequence[str], now: datetime, spent: Callable[[Pair, datetime], str]
+) -> Certificates:
     ca = _pair(directory, "ca")
-    if ca is None or ca.certificate.not_valid_after_utc - now <= RENEW_BEFORE:
+    old_ca = spent(ca, now) if ca is not None else ""
+    if ca is None or old_ca:
         ca = new_ca(now)
         _put_pair(directory, "ca", ca, [ca.certificate])
     elif not isinstance(ca.key, ec.EllipticCurvePrivateKey) or not may_sign(ca.certificate):
         raise ConfigError([f"{directory / 'ca.pem'}: is not a CA of ours; {_PUT_BACK}"])
     leaf = new_leaf(ca, [name for name in map(_name, names) if name], now)
     _put_pair(directory, "server", leaf, [leaf.certificate, ca.certificate])
-    return _certificates(directory, _facts(leaf.certificate), made=True)
+    facts = _facts(leaf.certificate, ca.certificate)
+    return replace(_certificates(directory, facts, made=True), old_ca=old_ca)
+
+
+def _has_ended(ca: Pair, now: datetime) -> str:
+    """Why a start makes another CA, "it ..."; "" where it does not."""
+    until = ca.certificate.not_valid_after_utc
+    return f"it ends at {until:%Y-%m-%d %H:%M} UTC" if until - now <= RENEW_BEFORE else ""
+
+
+def _is_of_no_use(ca: Pair, now: datetime) -> str:
+    """Why whoever asks for a certificate gets another CA as well, "it ..."; "" where not."""
+    begins = ca.certificate.not_valid_before_utc
+    if begins > now:
+        return f"it is not valid before {begins:%Y-%m-%d %H:%M} UTC"
+    return _has_ended(ca, now)
 
 
 def own(certificate: Path, key: Path, key_password: Secret | None) -> Certificates:
     """The operator's own certificate: read, never changed. Raises ConfigError if it will not do."""
     password = None if key_password is None else key_password.reveal().encode()
-    pair = _read_pair(certificate, key, password, _NAME_ONE)
-    return Certificates(certificate, key, None, _facts(pair.certificate), made=False)
+    _read_pair(certificate, key, password, _NAME_ONE)
+    facts = _facts_in(certificate, _NAME_ONE)
+    return Certificates(certificate, key, None, facts, made=False)
 
 
 def found(data_dir: Path) -> Certificates | None:
@@ -131,19 +166,19 @@ def found(data_dir: Path) -> Certificates | None:
     certificate, key = _names(directory, "server")
     if not is_there(certificate) and not is_there(key):
         return None
-    pair = _read_pair(certificate, key, None, _PUT_BACK)
-    kept = _certificates(directory, _facts(pair.certificate), made=False)
+    _read_pair(certificate, key, None, _PUT_BACK)
+    kept = _certificates(directory, _facts_in(certificate, _PUT_BACK), made=False)
     return replace(kept, key=key)
 
 
 def describe(path: Path) -> CertificateFacts:
     """The facts of the first certificate in a PEM file. Raises ConfigError if there is none."""
-    return _facts(_read_certificate(path, _NAME_ONE))
+    return _facts_in(path, _NAME_ONE)
 
 
 def describe_own(data_dir: Path) -> CertificateFacts:
     """The facts of the certificate in `data_dir/tls`. Raises ConfigError if there is none."""
-    return _facts(_read_certificate(data_dir / _DIRECTORY / "server.pem", _PUT_BACK))
+    return _facts_in(data_dir / _DIRECTORY / "server.pem", _PUT_BACK)
 
 
 def describe_der(content: bytes) -> CertificateFacts:
@@ -170,7 +205,17 @@ def _certificates(directory: Path, facts: CertificateFacts, *, made: bool) -> Ce
     )
 
 
-def _facts(certificate: x509.Certificate) -> CertificateFacts:
+def _facts_in(path: Path, way: str) -> CertificateFacts:
+    """The facts of the first certificate in a file, and of the one behind it if that signed it."""
+    certificate, *behind = _read_certificates(path, way)
+    return _facts(certificate, next(iter(behind), None))
+
+
+def _facts(
+    certificate: x509.Certificate, issuer: x509.Certificate | None = None
+) -> CertificateFacts:
+    if issuer is not None and issuer.subject != certificate.issuer:
+        issuer = None
     try:
         alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         found = [*alternatives.value.get_values_for_type(x509.DNSName)]
@@ -186,6 +231,8 @@ def _facts(certificate: x509.Certificate) -> CertificateFacts:
         # SHA-1 names a certificate here and secures nothing: govc and PowerCLI ask for it.
         sha1=_colons(certificate.fingerprint(hashes.SHA1())),  # noqa: S303
         sha256=_colons(certificate.fingerprint(hashes.SHA256())),
+        issuer_not_before=issuer.not_valid_before_utc if issuer is not None else None,
+        issuer_not_after=issuer.not_valid_after_utc if issuer is not None else None,
     )
 
 
@@ -274,8 +321,13 @@ def _public_bytes(key: object) -> bytes:
 
 
 def _read_certificate(path: Path, way: str) -> x509.Certificate:
+    return _read_certificates(path, way)[0]
+
+
+def _read_certificates(path: Path, way: str) -> list[x509.Certificate]:
+    """All certificates of a PEM file, of which there is one at least."""
     try:
-        return x509.load_pem_x509_certificates(_bytes(path, way))[0]
+        return x509.load_pem_x509_certificates(_bytes(path, way))
     except ValueError:
         raise ConfigError([f"{path}: must be a certificate in PEM form; {way}"]) from None
 

@@ -52,6 +52,8 @@ NAMES = (
     "instance",
     "bootstrapped",
     "openid.key",
+    "ages.0",
+    "ages.0.new",
     "named.0",
     "local-tickets",
     "sessiongate.toml",

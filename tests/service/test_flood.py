@@ -41,7 +41,7 @@ from tests.until import PATIENCE
 # Twice what is counted apart at a time, and sixteen times what the audit has room for.
 FLOOD = 4_000
 MOST = {Chain.DECISIONS: 250, Chain.ANONYMOUS: 20}
-FOREVER = timedelta(days=365)
+LONG_AGO = T0 - timedelta(days=365)
 BACKUP = Extension("com.example.backup", hashlib.sha256(b"a certificate").hexdigest(), "user")
 
 _prefixes = count(1)
@@ -66,14 +66,14 @@ class Place:
     async def tidy(self) -> None:
         """Rounds of the janitor from a minute later on, until they have had their effect."""
         self.gate.clock.tick(WINDOW)
-        self.gate.journal.prune(MOST, FOREVER)
+        self.gate.journal.prune(MOST, LONG_AGO)
         # All that was noted before it is in when this is.
         await self.gate.store.audit.write(
             b'{"at":"2026-01-01T00:00:00Z","event":"end","result":""}', T0
         )
         deadline = time.monotonic() + PATIENCE
         while True:
-            self.gate.journal.prune(MOST, FOREVER)
+            self.gate.journal.prune(MOST, LONG_AGO)
             kept = [len(await self.events(chain)) for chain in Chain]
             if all(number <= most for number, most in zip(kept, MOST.values(), strict=True)):
                 return
@@ -163,7 +163,7 @@ async def flood(gate: Gate, attack: Attack, client: Client, times: int = FLOOD) 
         except SessionGateError:
             refused += 1
         if number % 1_000 == 999:
-            gate.journal.prune(MOST, FOREVER)
+            gate.journal.prune(MOST, LONG_AGO)
     assert refused == times
 
 
@@ -372,7 +372,7 @@ async def test_sec_78_local_tickets_for_anybody_who_asks_are_merged_too(place: P
 async def test_sec_78_what_is_merged_is_written_after_a_minute_and_at_a_stop(gate: Gate) -> None:
     client, journal = Client("203.0.113.5", "flood", "vi-json"), gate.journal
     await flood(gate, ATTACKS["clone tickets"], client, 300)
-    journal.prune(MOST, FOREVER)
+    journal.prune(MOST, LONG_AGO)
     assert [one.merged for one in map(read, gate.store.audit.payloads) if one.merged] == []
     # Also without a janitor: the next refusal finds that the minute is over.
     gate.clock.tick(WINDOW)

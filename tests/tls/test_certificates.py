@@ -2,6 +2,7 @@
 
 import ssl
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from sessiongate.tls.certificates import (
     read_der,
     renew,
 )
-from sessiongate.tls.local_ca import CA_LIFE, LEAF_LIFE
+from sessiongate.tls.local_ca import CA_LIFE, LEAF_LIFE, SLOW_CLOCKS
 
 # The real day, because the handshake below goes by the real clock.
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -146,6 +147,48 @@ def test_renewing_keeps_the_ca_until_its_end(tmp_path: Path) -> None:
     assert (tmp_path / "tls" / "ca.pem").read_bytes() == ca
     renew(tmp_path, NAMES, NOW + CA_LIFE)
     assert (tmp_path / "tls" / "ca.pem").read_bytes() != ca
+
+
+AHEAD = timedelta(days=394)
+
+
+def test_a_leaf_of_a_start_with_a_clock_ahead_is_renewed_by_the_next(tmp_path: Path) -> None:
+    ensure(tmp_path, NAMES, NOW)
+    before = contents(tmp_path / "tls")
+    assert "it ends at" in ensure(tmp_path, NAMES, NOW + AHEAD).why
+    again = ensure(tmp_path, NAMES, NOW)
+    assert again.made
+    assert again.why.startswith("it was not valid before ")
+    assert contents(tmp_path / "tls")["ca.pem"] == before["ca.pem"]
+    assert shake_hands(again, NAMES[0]) == "TLSv1.3"
+
+
+def test_a_ca_that_is_not_yet_valid_stays_at_a_start_and_goes_when_somebody_asks(
+    tmp_path: Path,
+) -> None:
+    """At a start it may be the clock that is wrong: one that is behind must not cost a good CA."""
+    ensure(tmp_path, NAMES, NOW + AHEAD)
+    made_ahead = contents(tmp_path / "tls")
+    assert not ensure(tmp_path, NAMES, NOW).made
+    assert ensure(tmp_path, [*NAMES, "new.example.com"], NOW).old_ca == ""
+    assert contents(tmp_path / "tls")["ca.pem"] == made_ahead["ca.pem"]
+    renewed = renew(tmp_path, NAMES, NOW)
+    assert renewed.old_ca.startswith("it is not valid before ")
+    assert contents(tmp_path / "tls")["ca.pem"] != made_ahead["ca.pem"]
+    assert shake_hands(renewed, NAMES[0]) == "TLSv1.3"
+    assert renew(tmp_path, NAMES, NOW).old_ca == ""
+
+
+def test_the_ca_behind_a_certificate_is_described(tmp_path: Path) -> None:
+    made = ensure(tmp_path, NAMES, NOW)
+    for facts in (made.facts, ensure(tmp_path, NAMES, NOW).facts, describe(made.certificate)):
+        assert (facts.issuer_not_before, facts.issuer_not_after) == (
+            NOW - SLOW_CLOCKS,
+            NOW + CA_LIFE,
+        )
+    assert made.ca is not None
+    alone = describe(made.ca)
+    assert (alone.issuer_not_before, alone.issuer_not_after) == (None, None)
 
 
 def test_a_leaf_that_somebody_else_signed_is_left_alone(tmp_path: Path) -> None:
@@ -280,7 +323,8 @@ def test_fingerprints_have_the_form_that_tools_print(tmp_path: Path) -> None:
 
 def test_a_certificate_that_a_server_has_shown_is_described(tmp_path: Path) -> None:
     made = ensure(tmp_path, NAMES, NOW)
-    assert describe_der(read_der(made.certificate)) == made.facts
+    alone = replace(made.facts, issuer_not_before=None, issuer_not_after=None)
+    assert describe_der(read_der(made.certificate)) == alone
     with pytest.raises(ConfigError, match="no certificate"):
         describe_der(b"no certificate")
 

@@ -9,7 +9,7 @@ whoever sees the warning knows what it is worth.
 import asyncio
 import stat
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -27,6 +27,10 @@ from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, Certifi
 
 # Certificates and files change by the day; Redis' settings seldom.
 LOOK_EVERY = timedelta(hours=1)
+
+# A restart takes seconds, and clocks that a time service keeps differ by less. Beyond this the
+# tokens of issuers begin to fail.
+AHEAD = timedelta(minutes=5)
 
 # What a store has not said by then it says at the next look.
 _PATIENCE = timedelta(seconds=30)
@@ -48,7 +52,9 @@ def certificate_doubts(config: Config, facts: CertificateFacts, now: datetime) -
     ours = config.server.tls.certificate is None
     renew = "`sessiongate cert renew` makes a new one" if ours else "put a new one in its place"
     until = f"{facts.not_after:%Y-%m-%d %H:%M} UTC"
-    if facts.not_after <= now:
+    if of_ca := _ca_doubt(facts, now, ours=ours):
+        yield Doubt("certificate", of_ca, True)
+    elif facts.not_after <= now:
         yield Doubt("certificate", f"expired at {until}, and clients refuse it; {renew}", True)
     elif facts.not_before > now:
         begins = f"{facts.not_before:%Y-%m-%d %H:%M} UTC"
@@ -72,6 +78,25 @@ def certificate_doubts(config: Config, facts: CertificateFacts, now: datetime) -
                 f"is not for {', '.join(lacking)} of {setting}, so clients who call us that"
                 f" refuse it; it is for {', '.join(facts.names) or 'no name'}; {renew}",
             )
+
+
+def _ca_doubt(facts: CertificateFacts, now: datetime, *, ours: bool) -> str:
+    """What clients will not like about the CA that stands behind the certificate in its file, or ""."""
+    renew = (
+        "`sessiongate cert renew` makes a new CA as well, which clients then have to trust"
+        if ours
+        else "put a certificate of a valid CA in its place"
+    )
+    begins, until = facts.issuer_not_before, facts.issuer_not_after
+    if until is not None and until <= now:
+        expired = f"{until:%Y-%m-%d %H:%M} UTC"
+        return f"is of a CA that expired at {expired}, and clients refuse it; {renew}"
+    if begins is not None and begins > now:
+        return (
+            f"is of a CA that is not valid before {begins:%Y-%m-%d %H:%M} UTC, and clients refuse"
+            f" it until then; set this machine's clock right, or where that is right: {renew}"
+        )
+    return ""
 
 
 def _covered(name: str, facts: CertificateFacts) -> bool:
@@ -158,17 +183,30 @@ def forward_auth_doubts(config: Config) -> Iterator[Doubt]:
 
 async def store_doubts(config: Config, now: Callable[[], datetime]) -> list[Doubt]:
     """What is doubtful about the store. Raises StoreUnavailable."""
-    doubts = parts.store_kind_of(config).doubts
-    if doubts is None:
-        return []
-    found = await doubts(parts.store_settings_of(config), now)
+    kind, settings = parts.store_kind_of(config), parts.store_settings_of(config)
+    found = await kind.doubts(settings, now) if kind.doubts is not None else []
+    latest = await kind.latest(settings) if kind.latest is not None else None
+    if latest is not None and latest - now() > AHEAD:
+        found = [*found, _ahead(latest, latest - now())]
     return [Doubt("store", doubt) for doubt in found]
+
+
+def _ahead(latest: datetime, by: timedelta) -> str:
+    """What follows from a store whose latest time this machine's clock has not reached."""
+    span = f"{by.days} days" if by.days else f"{by.total_seconds() / 60:.0f} minutes"
+    return (
+        f"the latest time in it, {latest:%Y-%m-%d %H:%M} UTC, is {span} ahead of this machine's"
+        " clock. A server goes on from that time: times in lists and in the audit are ahead, and"
+        " tokens of issuers count as expired. Set this machine's clock right; where it is right"
+        ' already, the way out is under "Clock steps" in docs/sessions.md'
+    )
 
 
 class Watch:
     """Looks now and then, and warns of what was not there before.
 
-    `config` and `served` say what is in force when they are called.
+    `config` and `served` say what is in force when they are called. `wall` is the machine's time,
+    by which clients judge a certificate; the server's own may be ahead of it.
     """
 
     def __init__(
@@ -176,7 +214,9 @@ class Watch:
         config: Callable[[], Config],
         served: Callable[[], Certificates | None],
         clock: Clock,
+        wall: Callable[[], datetime],
     ) -> None:
+        self._wall = wall
         self._config = config  # asked anew at each look: a reload changes it
         self._served = served
         self._clock = clock
@@ -198,10 +238,10 @@ class Watch:
         }
         served = self._served()
         if served is not None:
-            found |= set(certificate_doubts(config, served.facts, now))
+            found |= set(certificate_doubts(config, served.facts, self._wall()))
         try:
             async with asyncio.timeout(_PATIENCE.total_seconds()):
-                found |= set(await store_doubts(config, lambda: datetime.now(UTC)))
+                found |= set(await store_doubts(config, self._wall))
         except (StoreUnavailable, TimeoutError):  # an outage is told by whoever needs the store
             found |= {one for one in self._logged if one.about == "store"}
         for doubt in sorted(found - self._logged, key=lambda one: one.about):

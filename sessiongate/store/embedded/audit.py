@@ -31,6 +31,7 @@ from sessiongate.rules.audit_chain import (
     read_number,
     verify,
 )
+from sessiongate.store.deleted_by_age import DeletedByAge
 from sessiongate.store.embedded.schema import moment_in
 from sessiongate.store.embedded.writer import Writer
 from sessiongate.store.encoding import micros
@@ -165,6 +166,7 @@ class SqliteAudit:
         }
         self.lost = 0
         """How many events were dropped, since they could not be written for so long."""
+        self._deleted_by_age = DeletedByAge()
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Find the end of each chain. The tables are there (`schema.open_file`)."""
@@ -202,16 +204,18 @@ class SqliteAudit:
         chain: Chain = Chain.DECISIONS,
     ) -> None:
         """Delete the oldest events: those beyond so many, and those of before this time."""
-        if self._writer is not None:
-            of = _OF[chain]
-            self._writer.retry_until_written(of.anchor_by_time, (micros(before),))
-            self._writer.retry_until_written(
-                of.anchor_by_number, (self._ends[chain].number - most,)
-            )
-            self._writer.retry_until_written(
-                of.note_pruning, (_UNKNOWN if now is None else micros(now),)
-            )
-            self._writer.retry_until_written(of.delete_pruned, ())
+        writer = self._writer
+        if writer is None:
+            return
+        of = _OF[chain]
+        since = (_UNKNOWN if now is None else micros(now),)
+        writer.retry_until_written(of.anchor_by_time, (micros(before),))
+        writer.retry_until_written(of.note_pruning, since)
+        writer.count_when_written(of.delete_pruned, (), self._deleted_by_age.add)
+        writer.retry_until_written(of.anchor_by_number, (self._ends[chain].number - most,))
+        writer.retry_until_written(of.note_pruning, since)
+        writer.retry_until_written(of.delete_pruned, ())
+        self._deleted_by_age.report(now)
 
     def _writer_with_room(self, end: _ChainEnd) -> Writer | None:
         """The writer, if it can still be owed an event. What is lost is counted and said."""

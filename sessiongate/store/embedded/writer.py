@@ -58,6 +58,15 @@ class Retried(Job, gc=False):
     """
 
 
+def _ignore_count(_: int) -> None: ...
+
+
+class Counted(Job, eq=False):
+    """A job that nobody waits for; `told` learns how many rows it changed, on the thread."""
+
+    told: Callable[[int], None] = _ignore_count
+
+
 class Writer:
     """Owns the connection, on a thread of its own. Methods are for the event loop's thread."""
 
@@ -111,6 +120,15 @@ class Writer:
     def retry_until_written(self, statement: str, row: tuple[schema.Value, ...]) -> None:
         """Have this done, without waiting."""
         self._put(Retried(statement, row, retried=True))
+
+    def count_when_written(
+        self, statement: str, row: tuple[schema.Value, ...], told: Callable[[int], None]
+    ) -> None:
+        """The same, and say how many rows it changed once that is on the disk.
+
+        `told` is called on the writing thread, and must not raise.
+        """
+        self._put(Counted(statement, row, retried=True, told=told))
 
     @property
     def touching(self) -> bool:
@@ -263,6 +281,7 @@ class Writer:
     def _transact(self, jobs: list[Job], *, durable: bool) -> Exception | None:
         """All of these or none. The reason if none."""
         watermark = self.watermark
+        counts: list[tuple[Callable[[int], None], int]] = []
         try:
             connection = self._connection or schema.connect(self._path)
             self._connection = connection
@@ -271,7 +290,9 @@ class Writer:
                 self._full_sync = durable
             connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
-                connection.execute(job.statement, job.row)
+                done = connection.execute(job.statement, job.row)
+                if type(job) is Counted:
+                    counts.append((job.told, done.rowcount))
             if watermark > self._marked:
                 connection.execute(schema.MARK, (watermark,))
             connection.execute("COMMIT")
@@ -280,6 +301,8 @@ class Writer:
             self._note(broken)
             return broken
         self._marked = max(watermark, self._marked)
+        for told, count in counts:
+            told(count)
         if self._failing:
             log.info("store writes again", file=str(self._path), error=self._failing)
             self._failing = ""

@@ -8,7 +8,6 @@ noted before it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
@@ -16,6 +15,7 @@ import structlog
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.rules.audit_chain import START, Chain, link
+from sessiongate.store.deleted_by_age import DeletedByAge
 from sessiongate.store.embedded.audit import MOST_OWED
 from sessiongate.store.encoding import micros
 from sessiongate.store.redis.keys import RedisKeys
@@ -43,7 +43,11 @@ class RedisAudit:
     """The chains in Redis. `open` before use, `close` in the end."""
 
     def __init__(self, keys: RedisKeys, most_owed: int = MOST_OWED) -> None:
-        self._chains = {chain: _RedisChain(keys.chain(chain), most_owed) for chain in Chain}
+        self._deleted_by_age = DeletedByAge()
+        self._chains = {
+            chain: _RedisChain(keys.chain(chain), most_owed, self._deleted_by_age)
+            for chain in Chain
+        }
         self._decisions = self._chains[Chain.DECISIONS]
 
     @property
@@ -91,12 +95,16 @@ class RedisAudit:
     ) -> None:
         """Delete the oldest events."""
         self._chains[chain].prune(most, micros(before), 0 if now is None else micros(now))
+        self._deleted_by_age.report(now)
 
 
 class _RedisChain:
     """One chain in Redis."""
 
-    def __init__(self, keys: tuple[str, str, str], most_owed: int) -> None:
+    def __init__(
+        self, keys: tuple[str, str, str], most_owed: int, deleted_by_age: DeletedByAge
+    ) -> None:
+        self._deleted_by_age = deleted_by_age
         self._most_owed = most_owed
         self._keys = keys
         self._calls: Pipeline | None = None
@@ -149,9 +157,11 @@ class _RedisChain:
         """Delete the oldest events. Times in microseconds; `now` of 0 is not known."""
         calls = self._calls
         if calls is not None and (self._trimming is None or self._trimming.done()):
-            self._trimming = asyncio.create_task(
-                _ignore_unavailable(lambda: calls.run(LET_GO, self._keys, most, before, now))
-            )
+            self._trimming = asyncio.create_task(self._trim(calls, most, before, now))
+
+    async def _trim(self, calls: Pipeline, most: int, before: int, now: int) -> None:
+        with suppress(StoreUnavailable):
+            self._deleted_by_age.add(int(await calls.run(LET_GO, self._keys, most, before, now)))
 
     def _begin(self) -> None:
         idle = self._adding is None or self._adding.done()
@@ -207,8 +217,3 @@ def _consume_exception(attempt: asyncio.Task[None]) -> None:
     """Read the exception of an attempt, so that asyncio does not log it as never retrieved."""
     if not attempt.cancelled():
         attempt.exception()
-
-
-async def _ignore_unavailable(call: Callable[[], "asyncio.Future[object]"]) -> None:
-    with suppress(StoreUnavailable):
-        await call()

@@ -15,7 +15,9 @@ from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from sessiongate.errors import StoreUnavailable
+from sessiongate.store.embedded.schema import moment_in
 from sessiongate.store.redis.client import RedisClients, RedisSettings
+from sessiongate.store.redis.keys import RedisKeys
 
 # Servers that a time service keeps in step differ by milliseconds; those that are so far apart
 # end sessions at visibly different times.
@@ -36,6 +38,20 @@ async def doubts_of(settings: RedisSettings, now: Callable[[], datetime]) -> lis
             return await _doubts(client, now)
     except ResponseError:
         return [_UNTOLD]
+    except (RedisError, RedisClusterException, OSError, TimeoutError) as broken:
+        raise StoreUnavailable(f"{servers.name} cannot be asked: {type(broken).__name__}") from None
+    finally:
+        with suppress(RedisError, OSError):
+            await servers.close()
+
+
+async def latest_of(settings: RedisSettings) -> datetime | None:
+    """The latest time that any server has told, None for none. Raises StoreUnavailable."""
+    servers = RedisClients(settings)
+    client = servers.open()
+    try:
+        async with asyncio.timeout(settings.timeout.total_seconds() * 2):
+            return moment_in(await client.get(RedisKeys(settings.prefix).seen))
     except (RedisError, RedisClusterException, OSError, TimeoutError) as broken:
         raise StoreUnavailable(f"{servers.name} cannot be asked: {type(broken).__name__}") from None
     finally:

@@ -7,7 +7,7 @@ from sessiongate.errors import ConfigError
 from sessiongate.store.plugin import StoreKind, StoreSettings
 from sessiongate.store.redis.audit_reader import RedisAuditReader
 from sessiongate.store.redis.client import RedisSettings
-from sessiongate.store.redis.health import doubts_of
+from sessiongate.store.redis.health import doubts_of, latest_of
 from sessiongate.store.redis.store import RedisStore
 
 
@@ -37,4 +37,8 @@ async def _doubts(settings: StoreSettings, now: Callable[[], datetime]) -> list[
     return await doubts_of(_settings(settings), now)
 
 
-REDIS = StoreKind(_make, _audit, _doubts)
+async def _latest(settings: StoreSettings) -> datetime | None:
+    return await latest_of(_settings(settings))
+
+
+REDIS = StoreKind(_make, _audit, _doubts, _latest)

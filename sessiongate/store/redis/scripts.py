@@ -332,7 +332,7 @@ local function let_go(row)
   local began = redis.call('EXISTS', KEYS[3]) == 0 and ARGV[3] or '0'
   redis.call('HSETNX', KEYS[3], 'since', began)
   redis.call('HSET', KEYS[3], 'number', string.format('%.0f', number), 'hash', row[2][6])
-  redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-0', number + 1))
+  return redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-0', number + 1))
 end
 local last = string.format('%.0f-0', math.max(0, newest - tonumber(ARGV[1])))
 local beyond = redis.call('XRANGE', KEYS[1], last, last)
@@ -344,12 +344,13 @@ for _, row in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 250)) do
   if not old(row) then break end
   first = row
 end
-let_go(first)
-return 1
+return let_go(first)
 """,
     full=True,
 )
 """Delete the oldest events, and move the chain's anchor along. KEYS: chain, head, anchor.
+
+Answers how many were deleted for their age.
 
 What began in a release that did not say when has a `since` of 0.
 """

@@ -1,5 +1,8 @@
 """What lets a server run and is wrong all the same: seen, told once, and again when it is back."""
 
+import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,18 +12,23 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.app.preflight.doubts import (
+    AHEAD,
     LOOK_EVERY,
     Watch,
     certificate_doubts,
     file_doubts,
     forward_auth_doubts,
+    store_doubts,
     upstream_doubts,
 )
 from sessiongate.app.setup.prepare import certificate_names
 from sessiongate.config import Config, load
-from sessiongate.testing import FakeClock
+from sessiongate.store.embedded.audit import AuditFile
+from sessiongate.store.embedded.sqlite import SqliteStore
+from sessiongate.testing import LIMITS, NO_CAPS, T0, FakeClock, a_session
 from sessiongate.tls import certificates
 from sessiongate.tls.certificates import Certificates
+from tests.docs.pages import ROOT
 
 DAY = timedelta(days=1)
 
@@ -59,7 +67,7 @@ def test_a_good_certificate_raises_no_doubt(
         (300 * DAY, "expired at ", True),
         (-timedelta(seconds=1), "ends at ", False),
         (-29 * DAY, "ends at ", False),
-        (-398 * DAY, "is not valid before ", True),
+        (-398 * DAY, "is of a CA that is not valid before ", True),
     ],
 )
 def test_the_time_of_a_certificate(
@@ -70,6 +78,103 @@ def test_the_time_of_a_certificate(
     assert sentence.startswith(said)
     assert told == serious
     assert "cert renew" in sentence or "the next start renews it" in sentence
+
+
+def test_a_certificate_that_is_younger_than_its_ca(tmp_path: Path, made: Certificates) -> None:
+    now = made.facts.not_before - DAY
+    facts = replace(made.facts, issuer_not_before=now)
+    [(sentence, serious)] = says(config_of(tmp_path), replace(made, facts=facts), now)
+    assert sentence.startswith("is not valid before ")
+    assert serious
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "said"),
+    [
+        (300 * DAY, 3000 * DAY, "is of a CA that is not valid before "),
+        (-3000 * DAY, timedelta(0), "is of a CA that expired at "),
+        (timedelta(0), 3000 * DAY, None),
+    ],
+)
+def test_the_time_of_the_ca_behind_it(
+    begins: timedelta,
+    ends: timedelta,
+    said: str | None,
+    tmp_path: Path,
+    made: Certificates,
+    clock: FakeClock,
+) -> None:
+    now = clock.now()
+    facts = replace(made.facts, issuer_not_before=now + begins, issuer_not_after=now + ends)
+    found = says(config_of(tmp_path), replace(made, facts=facts), now)
+    assert [(sentence.startswith(said or ""), serious) for sentence, serious in found] == (
+        [(True, True)] if said else []
+    )
+    assert all("cert renew` makes a new CA as well" in sentence for sentence, _ in found)
+
+
+async def latest_in(config: Config, latest: datetime) -> None:
+    """Have a server's store see this time."""
+    store = SqliteStore(config.server.data_dir / "sessiongate.db", LIMITS)
+    await store.start()
+    await store.expire(latest, 1)
+    await store.set_message("")
+    await store.close()
+
+
+async def test_a_store_whose_time_is_ahead_of_the_machines(
+    tmp_path: Path, made: Certificates
+) -> None:
+    config = config_of(tmp_path)
+
+    async def doubts(now: datetime) -> list[str]:
+        found = await store_doubts(config, lambda: now)
+        assert all(one.about == "store" for one in found)
+        return [one.sentence for one in found]
+
+    assert await doubts(T0) == []  # no file yet
+    await latest_in(config, T0)
+    before = sorted(one.name for one in config.server.data_dir.iterdir())
+    assert await doubts(T0 - AHEAD) == []
+    [sentence] = await doubts(T0 - AHEAD - timedelta(seconds=1))
+    assert "is 5 minutes ahead of this machine's clock" in sentence
+    [sentence] = await doubts(T0 - 700 * DAY)
+    assert sentence.startswith("the latest time in it, 2026-01-01 00:00 UTC, is 700 days ahead")
+    assert '"Clock steps" in docs/sessions.md' in sentence
+    # Whoever looks may be root, and leaves nothing that a server could not open.
+    assert sorted(one.name for one in config.server.data_dir.iterdir()) == before
+    watch = Watch(lambda: config, lambda: None, FakeClock(), lambda: T0 - DAY)
+    with capture_logs() as lines:
+        await watch.look()
+    assert [line["about"] for line in lines] == ["store"]
+
+
+async def test_the_time_of_a_store_that_is_in_use_is_read_as_well(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    store = SqliteStore(config.server.data_dir / "sessiongate.db", LIMITS)
+    await store.start()
+    await store.expire(T0, 1)
+    await store.set_message("")
+    assert len(await store_doubts(config, lambda: T0 - DAY)) == 1
+    await store.close()
+
+
+async def test_the_way_out_that_the_page_has_for_sqlite(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    file = config.server.data_dir / "sessiongate.db"
+    await latest_in(config, T0)
+    page = (ROOT / "docs" / "sessions.md").read_text(encoding="utf-8")
+    [statements] = re.findall(r'sqlite3 \S+sessiongate\.db "([^"]*meta[^"]*)"', page)
+    store = SqliteStore(file, LIMITS)
+    assert await store.start() == T0
+    await store.add(a_session(), NO_CAPS)
+    await store.audit.write(b"{}", T0)
+    await store.close()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(statements)
+    assert await store.start() is None
+    await store.close()
+    assert AuditFile(file).verify().events == 1
 
 
 def test_the_way_out_of_the_operators_own_certificate_is_not_ours(
@@ -188,7 +293,7 @@ async def test_what_comes_to_pass_is_told_once_and_again_when_it_is_back(
 ) -> None:
     served = made
     config = config_of(tmp_path)
-    watch = Watch(lambda: config, lambda: served, clock)
+    watch = Watch(lambda: config, lambda: served, clock, clock.now)
 
     async def told_after(span: timedelta) -> list[str]:
         clock.tick(span)
@@ -212,7 +317,7 @@ async def test_between_two_looks_an_hour_passes(
     tmp_path: Path, made: Certificates, clock: FakeClock
 ) -> None:
     config = config_of(tmp_path)
-    watch = Watch(lambda: config, lambda: made, clock)
+    watch = Watch(lambda: config, lambda: made, clock, clock.now)
     await watch.look()
     made.key.chmod(0o644)
     with capture_logs() as lines:
@@ -229,7 +334,7 @@ async def test_a_store_that_is_away_is_no_news(
 ) -> None:
     nowhere = {"store__url": "redis://127.0.0.1:1", "store__timeout": "1s"}
     config = config_of(tmp_path, **nowhere)
-    watch = Watch(lambda: config, lambda: made, clock)
+    watch = Watch(lambda: config, lambda: made, clock, clock.now)
     with capture_logs() as lines:
         await watch.look()
     assert lines == []
@@ -240,7 +345,7 @@ async def test_settings_that_were_reloaded_are_the_ones_that_are_judged(
 ) -> None:
     names = ["gate.example"]
     config = config_of(tmp_path, server__public_names=names)
-    watch = Watch(lambda: config, lambda: made, clock)
+    watch = Watch(lambda: config, lambda: made, clock, clock.now)
     with capture_logs() as lines:
         await watch.look()
         assert lines == []

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -267,6 +267,24 @@ async def test_by_age_it_lets_go_of_the_front_only(store: SqliteStore, file: Pat
     await store.set_message("written")
     assert [one.payload for one in AuditFile(file).all()] == [b"5", b"2", b"6"]
     assert AuditFile(file).verify().broken_at is None
+
+
+async def test_what_is_deleted_for_its_age_is_in_the_log_once_an_hour(store: SqliteStore) -> None:
+    hour = timedelta(hours=1)
+
+    async def prune(most: int, before: datetime, now: datetime) -> list[tuple[str, int]]:
+        with capture_logs() as logs:
+            for _ in range(2):  # the second says what became of the first
+                store.audit.prune(most, before, now)
+                await store.set_message("written")
+        return [(line["setting"], line["events"]) for line in logs]
+
+    await write(store, *(b"%d" % number for number in range(10)))
+    assert await prune(9, T0, T0) == []  # that one was beyond a number
+    assert await prune(9, T0 + timedelta(seconds=3), T0) == [("audit.max_age", 2)]
+    assert await prune(9, T0 + timedelta(seconds=5), T0 + hour / 2) == []
+    assert await prune(9, T0 + timedelta(seconds=6), T0 + hour) == [("audit.max_age", 2)]
+    assert await prune(9, T0 + timedelta(seconds=6), T0 + 2 * hour) == [("audit.max_age", 1)]
 
 
 async def test_the_memory_store_has_room_for_strangers_of_their_own() -> None:

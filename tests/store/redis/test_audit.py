@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis as Client
+from structlog.testing import capture_logs
 
 from sessiongate.errors import StoreUnavailable
 from sessiongate.rules.audit_chain import START, ChainVerdict, Link, verify
@@ -19,7 +20,7 @@ from sessiongate.store.redis.client import RedisSettings
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, a_session
 from tests.peers.redis import Cluster, Redis
-from tests.until import PATIENCE
+from tests.until import PATIENCE, until
 
 pytestmark = pytest.mark.peer
 
@@ -118,6 +119,26 @@ async def test_the_oldest_events_are_let_go_and_the_chain_stays_whole(
         verdict, links = await chain_in(redis.port, prefix)
         assert (verdict.broken_at, verdict.last) == (None, 21)
         assert links[-1].payload == payload(20)
+
+
+async def test_what_is_deleted_for_its_age_is_in_the_log(redis: Redis, prefix: str) -> None:
+    async with node(redis.url, prefix) as store:
+        for number in range(10):
+            store.audit.note(payload(number), T0 + timedelta(minutes=number))
+        await store.audit.settled()
+        with capture_logs() as logs:
+            store.audit.prune(8, EPOCH, T0)
+            await settle_until(redis.port, prefix, 8)
+            store.audit.prune(8, T0 + timedelta(minutes=5), T0)
+            await settle_until(redis.port, prefix, 5)
+
+            def is_logged() -> bool:
+                store.audit.prune(8, EPOCH, T0)
+                return bool(logs)
+
+            await until(is_logged)
+        [line] = logs
+        assert (line["setting"], line["events"]) == ("audit.max_age", 3)
 
 
 async def test_on_a_cluster(cluster: Cluster, prefix: str) -> None:
