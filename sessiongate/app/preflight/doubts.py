@@ -81,7 +81,7 @@ def certificate_doubts(config: Config, facts: CertificateFacts, now: datetime) -
 
 
 def _ca_doubt(facts: CertificateFacts, now: datetime, *, ours: bool) -> str:
-    """What clients will not like about the CA that stands behind the certificate in its file, or ""."""
+    """What clients dislike about the CA that stands behind the certificate in its file, or ""."""
     renew = (
         "`sessiongate cert renew` makes a new CA as well, which clients then have to trust"
         if ours

@@ -61,7 +61,7 @@ class Retried(Job, gc=False):
 def _ignore_count(_: int) -> None: ...
 
 
-class Counted(Job, eq=False):
+class CountedJob(Job, eq=False):
     """A job that nobody waits for; `told` learns how many rows it changed, on the thread."""
 
     told: Callable[[int], None] = _ignore_count
@@ -128,7 +128,7 @@ class Writer:
 
         `told` is called on the writing thread, and must not raise.
         """
-        self._put(Counted(statement, row, retried=True, told=told))
+        self._put(CountedJob(statement, row, retried=True, told=told))
 
     @property
     def touching(self) -> bool:
@@ -291,7 +291,7 @@ class Writer:
             connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 done = connection.execute(job.statement, job.row)
-                if type(job) is Counted:
+                if type(job) is CountedJob:
                     counts.append((job.told, done.rowcount))
             if watermark > self._marked:
                 connection.execute(schema.MARK, (watermark,))
