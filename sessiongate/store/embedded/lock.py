@@ -46,7 +46,7 @@ class FileLock:
             ) from broken
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as broken:
+        except BlockingIOError as broken:
             owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
             os.close(lock)
             who = f"process {owner}" if owner.isdigit() else "another process"
@@ -56,9 +56,20 @@ class FileLock:
                 "`make run`: DATA_DIR=), or another file in store.url, or use a shared store "
                 "(redis) for several processes"
             ) from broken
+        except OSError as broken:
+            os.close(lock)
+            raise StoreUnavailable(
+                f"the lock {path} cannot be locked: {broken.strerror}; have the session file on a"
+                " disk of this machine, or name another in store.url"
+            ) from broken
         # The file stays when we let go: deleting it would let two processes lock two files.
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+        except OSError as broken:
+            os.close(lock)
+            why = because(broken, f"give this user the right to write in {path.parent}")
+            raise StoreUnavailable(f"the lock {path} cannot be written: {why}") from broken
         self._held = lock
 
     def release(self) -> None:
