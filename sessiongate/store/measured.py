@@ -47,6 +47,7 @@ OPERATIONS = (
     "reserve_lease",
     "replace_lease",
     "remove_lease",
+    "find_lease",
     "all_leases",
     "lease_users",
     "client_books",

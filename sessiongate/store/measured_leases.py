@@ -54,6 +54,10 @@ class MeasuredLeases:
         """Forget this lease."""
         await measured(self._meters, "remove_lease", self._inner.remove(lease_id))
 
+    async def find(self, lease_id: str) -> StoredLease | None:
+        """The lease of this id."""
+        return await measured(self._meters, "find_lease", self._inner.find(lease_id))
+
     async def all(self) -> list[StoredLease]:
         """All leases."""
         return await measured(self._meters, "all_leases", self._inner.all())

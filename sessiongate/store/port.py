@@ -255,6 +255,10 @@ class LeaseStore(Protocol):
         """Forget this lease, which leaves room for another. No error where there is none."""
         ...
 
+    async def find(self, lease_id: str) -> StoredLease | None:
+        """The lease of this id, None where there is none."""
+        ...
+
     async def all(self) -> list[StoredLease]:
         """All leases, in no particular order, those whose login is under way too."""
         ...

@@ -153,6 +153,11 @@ class Rows(MemoryLeases):
             raise StoreUnavailable("down")
         return await super().all()
 
+    async def find(self, lease_id: str) -> StoredLease | None:
+        if not self.lists:
+            raise StoreUnavailable("down")
+        return await super().find(lease_id)
+
     async def remove(self, lease_id: str) -> None:
         self.asked += 1
         if not self.removes:

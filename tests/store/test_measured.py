@@ -141,6 +141,7 @@ ASKED: dict[str, Ask] = {
     "reserve_lease": lambda store: store.leases.reserve(a_lease(), 9),
     "replace_lease": lambda store: store.leases.replace(one := a_lease(), one),
     "remove_lease": lambda store: store.leases.remove("x"),
+    "find_lease": lambda store: store.leases.find("x"),
     "all_leases": lambda store: store.leases.all(),
     "lease_users": lambda store: store.lease_users.look(),
     "client_books": lambda store: store.books("vc1").turn("x", "x:1", "x", 0.0),

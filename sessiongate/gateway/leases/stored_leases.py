@@ -245,10 +245,8 @@ class StoredLeases:
 
     async def find(self, lease_id: str) -> FoundLease | None:
         """A lease that another process has opened, to use it; None where it is over."""
-        for row in await self.all():
-            if row.id == lease_id:
-                return await self.attach(row)
-        return None
+        row = await self._row(lease_id)
+        return None if row is None else await self.attach(row)
 
     async def another(self, person: Person, but: Collection[str]) -> FoundLease | None:
         """A lease of this account besides those of these ids, to use it."""
@@ -287,14 +285,13 @@ class StoredLeases:
 
     async def changed(self, lease_id: str) -> UpstreamSession | None:
         """What another process has put in the row of a lease since; None for nothing."""
-        known = self._known.get(lease_id)
-        for row in await self.all():
-            if row.id == lease_id and known not in (None, row):
-                self._known[lease_id] = row
-                opened = self.opened(row)
-                self._list(lease_id, opened)
-                return opened
-        return None
+        known, row = self._known.get(lease_id), await self._row(lease_id)
+        if row is None or known in (None, row):
+            return None
+        self._known[lease_id] = row
+        opened = self.opened(row)
+        self._list(lease_id, opened)
+        return opened
 
     async def retired(self, person: Person, going: Collection[str]) -> int:
         """How many sessions of this account take nobody new, and those of these ids besides."""
@@ -338,6 +335,11 @@ class StoredLeases:
         except (NotOpened, ValueError) as error:
             _log.error("a lease in the store cannot be used", lease=row.id, why=str(error))
             return None
+
+    async def _row(self, lease_id: str) -> StoredLease | None:
+        """The row of this id, if it is this upstream's."""
+        row = await self._store.find(lease_id)
+        return row if row is not None and row.upstream == self._upstream else None
 
     def _list(self, lease_id: str, opened: UpstreamSession | None) -> None:
         self._listed.add(lease_id)

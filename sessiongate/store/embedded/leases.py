@@ -61,6 +61,10 @@ class LeaseTable:
             if not self._counts[whose]:
                 del self._counts[whose]
 
+    def find(self, lease_id: str) -> StoredLease | None:
+        """The one of this id."""
+        return self._leases.get(lease_id)
+
     def all(self) -> list[StoredLease]:
         """All of them."""
         return list(self._leases.values())
@@ -83,6 +87,10 @@ class MemoryLeases:
     async def remove(self, lease_id: str) -> None:
         """Forget this lease."""
         self._table.remove(lease_id)
+
+    async def find(self, lease_id: str) -> StoredLease | None:
+        """The lease of this id."""
+        return self._table.find(lease_id)
 
     async def all(self) -> list[StoredLease]:
         """All leases."""
@@ -129,6 +137,11 @@ class SqliteLeases:
         writer = self._writer()
         self._table.remove(lease_id)
         await writer.write_retried(schema.RELEASE, (schema.text(lease_id),))
+
+    async def find(self, lease_id: str) -> StoredLease | None:
+        """The lease of this id; the disk is not asked."""
+        self._writer()
+        return self._table.find(lease_id)
 
     async def all(self) -> list[StoredLease]:
         """All leases; the disk is not asked."""

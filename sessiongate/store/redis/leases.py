@@ -99,6 +99,12 @@ class RedisLeases:
         """Forget this lease."""
         await self._calls().run(REMOVE, self._of(lease_id), text(lease_id))
 
+    async def find(self, lease_id: str) -> StoredLease | None:
+        """The lease of this id."""
+        name = text(lease_id)
+        row = await self._calls().send("HGET", self._keys.leases[0], name)
+        return None if row is None else lease_from(name, row)
+
     async def all(self) -> list[StoredLease]:
         """All leases, some at a time: one that comes or goes meanwhile may be among them or not."""
         found: dict[bytes, StoredLease] = {}

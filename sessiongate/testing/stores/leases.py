@@ -70,8 +70,14 @@ class LeaseContract(Contract):
             ready = sealed(lease, b"\x00 secret \xff")
             assert await leases.replace(lease, ready)
             assert await leases.all() == [ready]
+            other = a_lease()
+            await leases.reserve(other, 2)
+            assert await leases.find(lease.id) == ready
+            assert await leases.find(other.id) == other
+            await leases.remove(other.id)
             await leases.remove(lease.id)
             assert await leases.all() == []
+            assert await leases.find(lease.id) is None
             await leases.remove(lease.id)
 
     async def test_sec_57_of_many_reservations_at_once_as_many_are_kept_as_may_be(self) -> None:

@@ -129,13 +129,30 @@ async def test_sec_92_the_token_of_another_process_is_forgotten_with_its_row(cas
     assert case.there.ended == []
 
 
-async def test_what_others_use_on_is_left_to_them_without_a_look_at_all_rows(case: Case) -> None:
+async def test_to_let_go_of_one_lease_nobody_reads_all_rows(case: Case) -> None:
+    """At a stop there may be a lease for each of a thousand callers."""
     await case.users.beat("there", FAR)
-    lease = await case.lease()
-    assert await case.users.attach(lease.id, "there") is LeaseState.OPEN
-    await case.letting_go.close(lease)
-    assert case.there.ended == []
+    others, last = await case.lease(), await case.lease()
+    assert await case.users.attach(others.id, "there") is LeaseState.OPEN
+    for lease in (others, last):
+        await case.letting_go.close(lease)
+    assert case.there.ended == [last.session.token.reveal()]
     assert case.rows.readings == 0
+
+
+async def test_sec_65_what_another_process_has_renewed_is_logged_out_by_the_new_token(
+    case: Case,
+) -> None:
+    lease = await case.lease()
+    (row,) = await case.rows.all()
+    user = UserSession(KEY.format(0), "svc", "", "en")
+    renewed = UpstreamSession(WireForm.SOAP, Secret(TOKEN.format(9)), user)
+    other = StoredLeases(
+        *("vc1", case.rows, case.users, LeaseKey(bytes(32)), "there", FakeClock().now, str)
+    )
+    await other.fill(row, renewed)
+    await case.letting_go.close(lease)
+    assert case.there.ended == [TOKEN.format(9)]
 
 
 async def test_sec_65_a_row_that_is_gone_at_the_end_of_its_use_is_logged_out_once(

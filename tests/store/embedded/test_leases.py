@@ -190,6 +190,7 @@ async def test_what_is_not_open_says_so(path: Path) -> None:
             store.leases.reserve(lease, 1),
             store.leases.replace(lease, lease),
             store.leases.remove(lease.id),
+            store.leases.find(lease.id),
             store.leases.all(),
         ):
             with pytest.raises(StoreUnavailable, match="not open"):

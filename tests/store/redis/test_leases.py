@@ -162,6 +162,7 @@ async def test_sec_65_a_redis_that_was_killed_has_what_it_acknowledged(own: Redi
             store.leases.reserve(a_lease(), 9),
             store.leases.replace(ready, lease),
             store.leases.remove(lease.id),
+            store.leases.find(lease.id),
             store.leases.all(),
         ):
             with pytest.raises(StoreUnavailable, match="does not answer"):
