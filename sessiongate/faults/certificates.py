@@ -41,7 +41,7 @@ class OddCertificates:
             if fault == "tls.expired":
                 certificates.ensure(folder, names, now)  # there is a CA from now on
                 now -= 2 * LEAF_LIFE
-            made = certificates.renew(folder, names, now)
+            made = certificates.reissue(folder, names, now)
             return tls_context(made.certificate, made.key)
 
     def _copy_ca(self, folder: Path) -> None:

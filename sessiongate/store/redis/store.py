@@ -128,8 +128,11 @@ class RedisStore:
         except BaseException:
             # Refused, or the caller has gone: nobody has the token, so no session may be left.
             # Not before both are answered: on another line it could overtake them.
-            sent = asyncio.gather(*filter(None, (place, put)), return_exceptions=True)
-            sent.add_done_callback(lambda _: self._take_back(session, place, put))
+            if place.done() and (put is None or put.done()):
+                self._take_back(session, place, put)
+            else:
+                sent = asyncio.gather(*filter(None, (place, put)), return_exceptions=True)
+                sent.add_done_callback(lambda _: self._take_back(session, place, put))
             raise
 
     def _take_back(
