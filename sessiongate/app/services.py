@@ -22,7 +22,7 @@ from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.dialects.vim.about import about_info
 from sessiongate.dialects.vim.center import VirtualCenter, WaysIn
 from sessiongate.dialects.vim.selection import Read
-from sessiongate.gateway.gate import Gate, UpstreamGate
+from sessiongate.gateway.upstream_gateway import VCenterGateway, UpstreamGateway
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.routing import ProviderRouter
 from sessiongate.identity.tokens.port import TokenVerifier
@@ -69,7 +69,7 @@ def services_of(
     core: Core,
     router: ProviderRouter[Guard],
     verifiers: Sequence[TokenVerifier],
-    gates: Mapping[str, UpstreamGate],
+    gates: Mapping[str, UpstreamGateway],
     faults: FaultPoints | None = None,
 ) -> Services:
     """The services over these sessions. Raises ConfigError."""
@@ -117,7 +117,7 @@ def _ways_in(
     core: Core,
     logins: Logins,
     verifiers: Sequence[TokenVerifier],
-    gates: Mapping[str, UpstreamGate],
+    gates: Mapping[str, UpstreamGateway],
 ) -> WaysIn:
     sessions, store, clock, journal = core.sessions, core.store, core.clock, core.journal
     vsphere = config.dialects.vsphere
@@ -139,7 +139,7 @@ def _ways_in(
         tickets=Tickets(sessions, store, clock, journal, host=socket.gethostname()),
         impersonation=Impersonation(sessions, logins, journal),
         upstream_tickets={
-            name: gate.tickets for name, gate in gates.items() if isinstance(gate, Gate)
+            name: gate.tickets for name, gate in gates.items() if isinstance(gate, VCenterGateway)
         },
     )
 

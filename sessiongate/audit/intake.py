@@ -40,7 +40,7 @@ class OfflineIntake:
             # In a thread: it waits for a command that is just leaving something, however long.
             left = await asyncio.to_thread(offline.read_portion, self._data_dir)
             told = [event for event in left.events if event is not None]
-            await asyncio.gather(*map(self._journal.told, told))
+            await asyncio.gather(*map(self._journal.write, told))
             if left.end:
                 await asyncio.to_thread(offline.remove_portion, self._data_dir, left)
         return left.events

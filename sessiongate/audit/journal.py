@@ -343,7 +343,7 @@ class Journal:
         event.user, event.how, event.detail = account, upstream, why
         await self._write(event)
 
-    async def told(self, event: Event) -> None:
+    async def write(self, event: Event) -> None:
         """Keep an event that somebody else has made, such as the command line."""
         await self._write(event)
 

@@ -28,7 +28,7 @@ class AuditTable(_Table):
         "and as many users impersonated and messages changed by one user. Further ones are merged "
         "in the same way, so that no account pushes out what others did.",
     )
-    max_age: PositiveDuration = _setting("365d", "Events older than this are let go.")
+    max_age: PositiveDuration = _setting("365d", "Events older than this are deleted.")
     file: FilePath | None = _setting(
         None,
         "File that gets a copy of every event, as JSON lines. Its directory must exist; the file "

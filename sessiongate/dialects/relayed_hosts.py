@@ -9,12 +9,12 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from sessiongate.dialects.stray_hosts import StrayHosts
-from sessiongate.gateway.gate import Gate, UpstreamGate
-from sessiongate.gateway.zvm_gate import ZvmGate
+from sessiongate.gateway.upstream_gateway import VCenterGateway, UpstreamGateway
+from sessiongate.gateway.zvm_gateway import ZvmGateway
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.networks import canonical_host
 
-G = TypeVar("G", bound=UpstreamGate)
+G = TypeVar("G", bound=UpstreamGateway)
 
 _LONGEST_HOST = 300
 """Letters of a Host of which it is kept what it means."""
@@ -47,14 +47,14 @@ class Hosts(Generic[G]):
         return self._by_name.get(request.upstream)
 
 
-class Gates(Hosts[Gate]):
+class Gates(Hosts[VCenterGateway]):
     """All upstreams: `of` finds a vCenter, `zvms` a ZVM."""
 
     def __init__(
         self,
-        by_host: Mapping[str, Gate],
-        otherwise: Gate | None,
-        zvms: Hosts[ZvmGate] | None = None,
+        by_host: Mapping[str, VCenterGateway],
+        otherwise: VCenterGateway | None,
+        zvms: Hosts[ZvmGateway] | None = None,
     ) -> None:
         super().__init__(by_host, otherwise)
         self.zvms = zvms or Hosts({}, None)

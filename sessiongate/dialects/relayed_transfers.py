@@ -9,7 +9,7 @@ from sessiongate import __version__, errors
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.request import NO_STORE, caller
-from sessiongate.gateway.calls.transfers import Wanted
+from sessiongate.gateway.calls.transfers import TransferRequest
 from sessiongate.http import router
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
@@ -62,7 +62,7 @@ class TransferEndpoint:
         transfers.require_plain(family, request.path, request.query)
         if request.body:
             raise errors.Malformed(f"a {request.method} with a body")
-        wanted = Wanted(
+        wanted = TransferRequest(
             family,
             request.method,
             f"{request.path}?{request.query}" if request.query else request.path,

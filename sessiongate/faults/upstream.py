@@ -19,9 +19,9 @@ from sessiongate.http.router import Routes
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
 from sessiongate.upstream.deadlines import LATE
-from sessiongate.upstream.exchange import AWAY, Exchange, LargeAnswer, Outgoing
+from sessiongate.upstream.exchange import AWAY, Exchange, LargeAnswer, OutgoingBody
 from sessiongate.upstream.http import HttpUpstream
-from sessiongate.upstream.line import Incoming
+from sessiongate.upstream.connection import IncomingReply
 from sessiongate.wire import openid, zerto, zerto_client
 from sessiongate.wire.automation import rest
 from sessiongate.wire.carriers import carriers_in
@@ -111,13 +111,13 @@ class _FaultyExchange:
             meeting, ask, within, lambda: sent(ask, within=within, largest=largest, enough=enough)
         )
 
-    async def open(self, ask: Ask, *, within: timedelta | None) -> Incoming:
+    async def open(self, ask: Ask, *, within: timedelta | None) -> IncomingReply:
         """As the exchange does. A file comes late, or not at all, and is not another one."""
         return await self._file(within, lambda: self._inner.open(ask, within=within))
 
     async def send(
-        self, ask: Ask, body: Outgoing, *, within: timedelta | None, gap: timedelta
-    ) -> Incoming:
+        self, ask: Ask, body: OutgoingBody, *, within: timedelta | None, gap: timedelta
+    ) -> IncomingReply:
         """As `open`."""
         return await self._file(within, lambda: self._inner.send(ask, body, within=within, gap=gap))
 
@@ -141,8 +141,8 @@ class _FaultyExchange:
         return answer
 
     async def _file(
-        self, within: timedelta | None, sent: Callable[[], Awaitable[Incoming]]
-    ) -> Incoming:
+        self, within: timedelta | None, sent: Callable[[], Awaitable[IncomingReply]]
+    ) -> IncomingReply:
         meeting = meeting_of(_FAMILY)
         hit = meeting.hit if meeting is not None else None
         if hit is None:

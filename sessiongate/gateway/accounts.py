@@ -14,16 +14,16 @@ from sessiongate.errors import NoSession, NotSupported, UpstreamUnavailable
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.upstream_credentials import UpstreamCredentials
 from sessiongate.gateway.leases.lease import Lease, LeaseTimes, PoolLimits
-from sessiongate.gateway.leases.lease_events import LeaseEvents, TellLease
-from sessiongate.gateway.leases.letting_go import LettingGo
+from sessiongate.gateway.leases.lease_events import LeaseEvents, OnLeaseEvent
+from sessiongate.gateway.leases.lease_release import LeaseRelease
 from sessiongate.gateway.leases.logouts import Logouts
-from sessiongate.gateway.leases.openings import Openings
+from sessiongate.gateway.leases.session_opener import SessionOpener
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.parent import LEAST_SIZE, Parent
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.probes import Probes
 from sessiongate.gateway.leases.rest_tokens import RestTokens
-from sessiongate.gateway.leases.shared_openings import SharedOpenings
+from sessiongate.gateway.leases.shared_session_opener import SharedSessionOpener
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import SERVICE, FoundLease, StoredLeases, person_of
 from sessiongate.gateway.leases.upstream_kinds import Kinds, of_vcenter
@@ -62,7 +62,7 @@ class Accounts:
         observer: Credential | None = None,
         providers: frozenset[str] = frozenset(),
         meters: UpstreamMeters | None = None,
-        tell: TellLease | None = None,
+        tell: OnLeaseEvent | None = None,
         shared: bool = False,
         kinds: Kinds | None = None,
     ) -> None:
@@ -80,14 +80,14 @@ class Accounts:
         self._clones = there.clones
         logouts = self._logouts = Logouts(there, rows, events, self.meters)
         own = (rows, logouts, events, self.meters)
-        self._openings = Openings(upstream, there, *own, credential)
+        self._opener = SessionOpener(upstream, there, *own, credential)
         self.observer: Observer | None = None
         if observer is not None:
-            openings = Openings(upstream, there, *own, observer)
-            self.observer = Observer(observer, openings, logouts)
+            opener = SessionOpener(upstream, there, *own, observer)
+            self.observer = Observer(observer, opener, logouts)
         self.credentials = UpstreamCredentials(credential, self._rest, observer)
-        self._letting_go = LettingGo(rows, self.tokens, logouts, events, shared=shared)
-        self._shared_openings = SharedOpenings(self._openings, rows, events, shared=shared)
+        self._letting_go = LeaseRelease(rows, self.tokens, logouts, events, shared=shared)
+        self._shared_opener = SharedSessionOpener(self._opener, rows, events, shared=shared)
         self.parent: Parent | None = None
         if credential is not None and there.clones and limits.size >= LEAST_SIZE:
             self.parent = self._parent(OwnCalls(exchange, timeout), credential)
@@ -152,7 +152,7 @@ class Accounts:
             if isinstance(error, UpstreamUnavailable) and person in self._pools and may_share:
                 return  # there are as many as there may be: the caller goes by one of those
             raise
-        lease = await self._openings.keep(row, opened)
+        lease = await self._opener.keep(row, opened)
         pool = self._have_pool(person)
         before = () if self._clones or self._limits.exclusive else pool.leases
         pool.add(lease)
@@ -175,8 +175,8 @@ class Accounts:
         pool = self._have_pool(person)
         if all(lease.id != row.id for lease in pool.leases):
             self._events.known(row.id, person)
-            lease = self._shared_openings.lease_of(found)
-            self._probes.doubt(lease)
+            lease = self._shared_opener.lease_of(found)
+            self._probes.mark_unverified(lease)
             pool.add(lease)
         return pool
 
@@ -188,7 +188,7 @@ class Accounts:
         self.use(found)
         return next((lease for lease in pool.leases if lease.id == lease_id), None)
 
-    async def let_go(self, lease: Lease) -> None:
+    async def release(self, lease: Lease) -> None:
         """Use a lease no longer, and log it out where nobody else uses it."""
         await self._letting_go.close(lease)
 
@@ -225,7 +225,7 @@ class Accounts:
         leases = [lease for pool in self.pools for lease in pool.leases]
         return list(dict.fromkeys(key for one in leases for key in (*one.homes, *one.used_by)))
 
-    def now(self, waits: int, objects: int) -> UpstreamNow:
+    def snapshot(self, waits: int, objects: int) -> UpstreamNow:
         """What is true at this moment, with what others know of it."""
         counts = Counter[str]()
         held = (self.credential, self._rest, self._pools.get(SERVICE), self.parent)
@@ -281,7 +281,7 @@ class Accounts:
         """Log out what nobody needs any more. To be called every few seconds."""
         self._letting_go.tidy()
         self._logouts.tidy()
-        if self.credential is not None and self.credential.look():
+        if self.credential is not None and self.credential.has_new_password():
             self._pools[SERVICE].try_again()
             for parent in self._parents:
                 parent.try_again()
@@ -350,7 +350,7 @@ class Accounts:
 
         waits = lambda: credential.is_held_back  # noqa: E731
         return Parent(
-            *(self.upstream, self._shared_openings, self._rows, own, self._times, waits),
+            *(self.upstream, self._shared_opener, self._rows, own, self._times, waits),
             *(self._letting_go.close, self.forget, has_room),
         )
 
@@ -361,7 +361,7 @@ class Accounts:
 
     def _pool(self, person: Person) -> Pool:
         async def opener(live: Sequence[Lease]) -> Lease:
-            return await self._shared_openings.open(person, self._most, live)
+            return await self._shared_opener.open(person, self._most, live)
 
         name = f"{self.upstream}/{person.name}"
         clones = self.credential is None

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.logouts import Logouts
-from sessiongate.gateway.leases.openings import Openings
+from sessiongate.gateway.leases.session_opener import SessionOpener
 from sessiongate.session import Person
 
 OBSERVER = Person("", "observer")
@@ -19,9 +19,9 @@ _MOST = 4
 class Observer:
     """Opens a session for each look."""
 
-    def __init__(self, credential: Credential, openings: Openings, logouts: Logouts) -> None:
+    def __init__(self, credential: Credential, opener: SessionOpener, logouts: Logouts) -> None:
         self.credential = credential
-        self._openings = openings
+        self._opener = opener
         self._logouts = logouts
 
     @asynccontextmanager
@@ -30,7 +30,7 @@ class Observer:
 
         Raises UpstreamUnavailable or StoreUnavailable.
         """
-        lease = await self._openings.open(OBSERVER, _MOST, ())
+        lease = await self._opener.open(OBSERVER, _MOST, ())
         try:
             yield lease
         finally:

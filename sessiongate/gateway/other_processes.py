@@ -56,8 +56,8 @@ class OtherProcesses:
         self._name = name
         self._notes = notes
         self._sessions = sessions
-        self._heard = ""
-        """What was told last of how the pools stand."""
+        self._last_published = ""
+        """The standing that was published last, by whichever process."""
         self._looked_at: list[Iterator[str]] = [iter(()), iter(())]
         """Which of the clients with something under way, and of all, were looked at."""
         self._seen: dict[str, int] = {}
@@ -68,11 +68,11 @@ class OtherProcesses:
         """Sessions that a stop has kept, and that are used on."""
         self._lives = lives
 
-    async def look(self) -> None:
+    async def sync(self) -> None:
         """See what others have said and done, and take over what nobody has. Once a second."""
-        told = (await self._notes.all()).get(_STANDING, self._heard)
-        if told != self._heard:
-            self._heard = told
+        told = (await self._notes.all()).get(_STANDING, self._last_published)
+        if told != self._last_published:
+            self._last_published = told
             self._accounts.set_standing(Standing(told.partition(" ")[0]))
         known = [(pool, lease) for pool in self._accounts.pools for lease in pool.leases]
         parent = self._accounts.parent
@@ -81,7 +81,7 @@ class OtherProcesses:
         for pool, lease in known:
             await self._compare(pool, lease, uses.get(lease.id))
         if parent is not None:
-            parent.heard(parents, uses)
+            parent.sync(parents, uses)
         left = {use.lease: use for use in uses.values() if use.left or not use.instances}
         self._seen = {lease: self._seen.get(lease, 0) + 1 for lease in left}
         left = {lease: use for lease, use in left.items() if self._seen[lease] > _LOOKS}
@@ -92,11 +92,11 @@ class OtherProcesses:
         """Have of a lease what the store says of it."""
         if use is None:
             if lease in pool.leases:
-                await self._relay.endings.row_gone(pool, lease, self._accounts.row_gone)
+                await self._relay.teardown.row_gone(pool, lease, self._accounts.row_gone)
             return
         if use.state in (LeaseState.ENDING, LeaseState.LOST):
             if lease in pool.leases:
-                await self._relay.endings.lose(pool, lease)
+                await self._relay.teardown.lose(pool, lease)
             return
         if lease in pool.leases and self._rows.instance not in use.instances:
             await self._rejoin(pool, lease)
@@ -112,14 +112,14 @@ class OtherProcesses:
         of the users that are left would log the lease out.
         """
         if not await self._rows.rejoin(lease.id):
-            await self._relay.endings.lose(pool, lease)
+            await self._relay.teardown.lose(pool, lease)
         elif lease not in pool.leases:  # it was let go of meanwhile
-            await self._accounts.let_go(lease)
+            await self._accounts.release(lease)
 
-    async def tell(self, standing: Standing) -> None:
+    async def publish(self, standing: Standing) -> None:
         """Have all others do what an operator has said here."""
-        self._heard = f"{standing.value} {self._relay.stays.name()}"  # as it never was before
-        await self._notes.put(_STANDING, self._heard)
+        self._last_published = f"{standing.value} {self._relay.checkouts.new_stay()}"  # is new
+        await self._notes.put(_STANDING, self._last_published)
 
     async def ended(self) -> list[str]:
         """Keys of sessions with something here that have ended at another process: nobody tells."""
@@ -206,7 +206,7 @@ class OtherProcesses:
         rows, accounts = self._rows, self._accounts
         opened = rows.opened(row)
         if opened is None or use.state in (LeaseState.ENDING, LeaseState.LOST):
-            if use.instances or not await rows.let_go(row.id, despite_homes=True):
+            if use.instances or not await rows.release(row.id, despite_homes=True):
                 return
             if opened is None or use.state is LeaseState.LOST:
                 if not row.sealed:
@@ -219,7 +219,7 @@ class OtherProcesses:
                 if address := rows.elsewhere(row):
                     self._left_at[address] += 1
                 if use.homes:
-                    await self._relay.endings.lose_all(row.id)
+                    await self._relay.teardown.lose_all(row.id)
                 await rows.remove(row.id)
             else:
                 accounts.end_later(row, opened)
@@ -231,7 +231,7 @@ class OtherProcesses:
         if unwanted or kept is False or not self._has_room(row):
             await rows.retire(row.id)
             # What was kept for another account or server is of no use to anybody.
-            if not use.instances and await rows.let_go(row.id, despite_homes=kept is False):
+            if not use.instances and await rows.release(row.id, despite_homes=kept is False):
                 accounts.end_later(row, opened)
                 return
         found = await rows.attach(row)
@@ -246,6 +246,6 @@ class OtherProcesses:
             return pool
 
         for key in await rows.clients(row.id):
-            await self._relay.stays.leave(key, "", row.id)  # those of the killed end with it
+            await self._relay.checkouts.leave(key, "", row.id)  # those of the killed end with it
             if not await self._lives(key):
-                self._relay.endings.clear(key, pool_of)
+                self._relay.teardown.clear(key, pool_of)

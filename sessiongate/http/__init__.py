@@ -1,7 +1,7 @@
 """HTTP/1.1 for every dialect: messages in, messages out. No dialect is known here.
 
-`message` has requests and replies as values, `framing` says where one ends, `intake` takes them out
-of what has come, within `limits`. `router` finds handlers; `objections` refuses, by `origins`;
+`message` has requests and replies as values, `framing` says where one ends, `request_buffer` takes
+them out of what has come, within `limits`. `router` finds handlers; `objections` refuses, by `origins`;
 `refusal_headers`, `refusal_log` go with it. `proxies` are believed, `local` says who is here,
 `own_names` are ours.
 

@@ -216,7 +216,7 @@ _CHUNK_LINE_PART = re.compile(
 _TRAILER_LINE = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*)?\r\n")
 
 
-class Took(Enum):
+class ChunkState(Enum):
     """How far a chunked body has come."""
 
     MORE = "more"
@@ -257,42 +257,42 @@ class Chunks:
         self._count = 0
         return body
 
-    def take(self, buffer: bytearray) -> Took:
+    def take(self, buffer: bytearray) -> ChunkState:
         """Eat what belongs to this body off the front of the buffer. Raises Malformed."""
         at = 0
         most = self._count + _AT_ONCE
         try:
             while not self._trailer:
                 if self._count == most:
-                    return Took.SOME
+                    return ChunkState.SOME
                 if self._left >= 0:
                     piece = buffer[at : at + self._left]
                     self.body += piece
                     at += len(piece)
                     self._left -= len(piece)
                     if self._left:
-                        return Took.MORE
+                        return ChunkState.MORE
                     self._left = -1
                 if self._left == -1:
                     end = buffer[at : at + 2]
                     if end != b"\r\n":
                         if end and end != b"\r":
                             raise Malformed(Flaw.CHUNKS)
-                        return Took.MORE
+                        return ChunkState.MORE
                     at += 2
                     self._left = -2
                 line = _CHUNK_LINE.match(buffer, at)
                 if line is None:
                     if _CHUNK_LINE_PART.fullmatch(buffer, at) is None:
                         raise Malformed(Flaw.CHUNKS)
-                    return Took.MORE
+                    return ChunkState.MORE
                 at = line.end()
                 self._left = int(line[1], 16)
                 self._count += 1
                 if self._count > _MOST_CHUNKS:
                     raise Malformed(Flaw.CHUNKS)
                 if len(self.body) + self._left > self._limit:
-                    return Took.TOO_LARGE
+                    return ChunkState.TOO_LARGE
                 if not self._left:
                     self._trailer = 1
             return self._skip_trailers(buffer, at)
@@ -301,7 +301,7 @@ class Chunks:
             if not self._trailer:
                 del buffer[:at]
 
-    def _skip_trailers(self, buffer: bytearray, at: int) -> Took:
+    def _skip_trailers(self, buffer: bytearray, at: int) -> ChunkState:
         del buffer[:at]
         for _ in range(_AT_ONCE):
             end = buffer.find(b"\n") + 1
@@ -310,14 +310,14 @@ class Chunks:
             if not end:
                 if b"\r" in buffer[:-1] or b"\0" in buffer:
                     raise Malformed(Flaw.CHUNKS)
-                return Took.MORE
+                return ChunkState.MORE
             if _TRAILER_LINE.fullmatch(buffer, 0, end) is None:
                 raise Malformed(Flaw.CHUNKS)
             del buffer[:end]
             self._trailer += end
             if end == 2:
-                return Took.DONE
-        return Took.SOME
+                return ChunkState.DONE
+        return ChunkState.SOME
 
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

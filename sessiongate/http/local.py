@@ -62,7 +62,7 @@ _BEGINNINGS = (
 
 def is_local(request: Request) -> bool:
     """Whether the caller is proved to be on the server's own host."""
-    if request.proxied or any(_tells_of_a_proxy(name) for name, _ in request.headers):
+    if request.proxied or any(_has_proxy_headers(name) for name, _ in request.headers):
         return False
     return request.user is not None or _is_loopback(request.peer)
 
@@ -77,7 +77,7 @@ def _is_loopback(peer: str) -> bool:
 
 
 @lru_cache(maxsize=128)
-def _tells_of_a_proxy(name: str) -> bool:
+def _has_proxy_headers(name: str) -> bool:
     words = name.replace("_", "-").split("-")
     return name in _OTHERS or name.startswith(_BEGINNINGS) or not _WORDS.isdisjoint(words)
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 
-def _stays(tell: Callable[[], None]) -> None:
+def _never_leaves(tell: Callable[[], None]) -> None:
     """For a request that nobody can leave, since it came by no connection."""
 
 
@@ -87,7 +87,7 @@ class Request(msgspec.Struct, gc=False):
     """Set once it is found to name a live session: its connection is no stranger's."""
     upstream: str = ""
     """Which of the servers behind us its Host means; "" for none, which is us alone."""
-    when_gone: Callable[[Callable[[], None]], None] = _stays
+    when_gone: Callable[[Callable[[], None]], None] = _never_leaves
     """Has a function called once if the client leaves before the reply, or has left already."""
 
     upload: Upload | None = None

@@ -58,7 +58,7 @@ def _behind(
 _LONGEST_ADDRESS = 64
 
 # How many proxies the log has a line about, and how much it shows of what they sent.
-_MOST_TOLD = 100
+_MOST_LOGGED = 100
 _SHOWN = 64
 
 _log = structlog.get_logger("sessiongate")
@@ -73,7 +73,7 @@ class TrustedProxies:
         self._unix = "unix" in trusted
         self._kept = lru_cache(maxsize=1024)(self._is_trusted)
         self._header = certificate_header.lower() if certificate_header is not None else None
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     async def __call__(self, request: Request) -> Reply:
         """Answer a request, with what the proxy says taken over where it may be."""
@@ -106,8 +106,8 @@ class TrustedProxies:
         """Who is behind a trusted proxy; where it says no address, the log says so once for it."""
         proxy = request.peer
         client, unread = _behind(self._trusted, proxy, request.headers)
-        if unread is not None and proxy not in self._told and len(self._told) < _MOST_TOLD:
-            self._told.add(proxy)
+        if unread is not None and proxy not in self._logged and len(self._logged) < _MOST_LOGGED:
+            self._logged.add(proxy)
             _log.warning(
                 "a proxy names a client by no address, and all such count as one client",
                 proxy=proxy,

@@ -87,7 +87,7 @@ class AccessVerdict(Enum):
     """The path would decide, and may be read in two ways."""
 
 
-def asked(method: str, host: str, target: str) -> Asked:
+def parse_request(method: str, host: str, target: str) -> Asked:
     """What is asked for, from a request line's method and target, and a Host.
 
     Raises Malformed for what no proxy would forward in one meaning: the answer is no.

@@ -37,7 +37,10 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 class Book:
-    """What one client has. Ids are those of the upstream."""
+    """What one client has, kept like an account: calls are entered, and it tells what is left.
+
+    Ids are those of the upstream.
+    """
 
     __slots__ = ("collector", "objects", "pages")
 

@@ -88,7 +88,7 @@ class MeasuredAudit:
         now: datetime | None = None,
         chain: Chain = Chain.DECISIONS,
     ) -> None:
-        """Let go of the oldest events."""
+        """Delete the oldest events."""
         self._inner.prune(most, before, now, chain)
 
 

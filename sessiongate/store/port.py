@@ -143,7 +143,7 @@ class AuditStore(Protocol):
     ) -> None:
         """Delete the oldest events: those beyond so many, and those of before this time.
 
-        `now` is kept, the first time that there are any: since when events have been let go. None
+        `now` is kept, the first time that there are any: since when events have been deleted. None
         leaves that unknown.
         """
         ...
@@ -292,7 +292,7 @@ class AuditReader(Protocol):
         ...
 
     def since(self, chain: Chain = Chain.DECISIONS) -> datetime | None:
-        """Since when events of a chain have been let go; None where none were, or not known."""
+        """Since when events of a chain have been deleted; None where none were, or not known."""
         ...
 
 

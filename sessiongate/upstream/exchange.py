@@ -22,7 +22,7 @@ import structlog
 from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.deadlines import LATE, Deadlines
-from sessiongate.upstream.line import Incoming, Line
+from sessiongate.upstream.connection import IncomingReply, UpstreamConnection
 from sessiongate.upstream.shown_certificate import why_untrusted
 from sessiongate.upstream.tunnel import tunnel
 from sessiongate.wire.http import Answer, Ask
@@ -44,7 +44,7 @@ _BARE = frozenset({"GET", "HEAD", "DELETE"})
 _log = structlog.get_logger(__name__)
 
 
-class Outgoing(Protocol):
+class OutgoingBody(Protocol):
     """The body of a request, on its way."""
 
     @property
@@ -60,7 +60,7 @@ class Outgoing(Protocol):
 class LargeAnswer(Answer, frozen=True):
     """A reply of which the body is the beginning only. Whoever has it closes what is left."""
 
-    left: Incoming
+    left: IncomingReply
 
 
 class Exchange:
@@ -78,7 +78,7 @@ class Exchange:
         """`name` is what logs call the server, `proxy` is `http://host[:port]`."""
         self.url = url
         self._name = name
-        self._why_away = ""
+        self._why_unreachable = ""
         self._trust = trust
         self._why_untrusted = ""
         parts = urlsplit(url)
@@ -90,8 +90,8 @@ class Exchange:
         self._proxy = proxy
         self._connect = connect.total_seconds()
         self._deadlines = Deadlines()
-        self._kept: deque[Line] = deque()
-        self._lines: set[Line] = set()
+        self._idle: deque[UpstreamConnection] = deque()
+        self._connections: set[UpstreamConnection] = set()
         self._closed = False
 
     async def exchange(
@@ -105,18 +105,18 @@ class Exchange:
         sent) or OutcomeUnknown.
         """
         data = self._written(ask)
-        line = self._kept.pop() if self._kept else await self._connected()
-        reply, goes_on = Incoming(line, to_head=ask.method == "HEAD"), False
+        connection = self._idle.pop() if self._idle else await self._connected()
+        reply, goes_on = IncomingReply(connection, to_head=ask.method == "HEAD"), False
         reader, is_whole = reply.reader, False
-        line.send(data, reply)
+        connection.send(data, reply)
         if within is not None:
-            self._deadlines.put(reply, within.total_seconds(), line.loop)
+            self._deadlines.put(reply, within.total_seconds(), connection.loop)
         try:
             while not reader.status:
-                await reply.news()
+                await reply.wait_for_data()
             part = enough if reader.status == 200 else None
             if (is_whole := reply.is_whole) and reply.held <= (largest if part is None else part):
-                body = reply.taken()  # as nearly all are
+                body = reply.take_whole()  # as nearly all are
             elif part is not None:
                 body, is_all = await reply.beginning(part)
                 goes_on = not is_all
@@ -131,7 +131,7 @@ class Exchange:
             return LargeAnswer(reader.status, reader.headers, body, reply)
         return Answer(reader.status, reader.headers, body)
 
-    async def open(self, ask: Ask, *, within: timedelta | None) -> Incoming:
+    async def open(self, ask: Ask, *, within: timedelta | None) -> IncomingReply:
         """Send it once, and have the head of the reply; the body is taken from what is returned.
 
         `within` is for the head. Raises as `exchange` does. Whoever gets it closes it.
@@ -149,8 +149,8 @@ class Exchange:
         return reply
 
     async def send(
-        self, ask: Ask, body: Outgoing, *, within: timedelta | None, gap: timedelta
-    ) -> Incoming:
+        self, ask: Ask, body: OutgoingBody, *, within: timedelta | None, gap: timedelta
+    ) -> IncomingReply:
         """Send a request whose body comes in pieces, and have the head of the reply.
 
         As `open`; `within` is for the head once all is sent, the upstream has `gap` to take each
@@ -159,17 +159,17 @@ class Exchange:
         raises.
         """
         data = self._head(ask, _framing(body.length))
-        line = await self._connected()
-        reply = Incoming(line, to_head=False)
-        line.send(data, reply, once=True)
-        sending = asyncio.create_task(_send(line, body, gap.total_seconds()), name="send body")
+        connection = await self._connected()
+        reply = IncomingReply(connection, to_head=False)
+        connection.send(data, reply, once=True)
+        sending = asyncio.create_task(_send(connection, body, gap.total_seconds()), name="send body")
         head = asyncio.create_task(reply.head(), name="reply head")
         try:
             await asyncio.wait({sending, head}, return_when=asyncio.FIRST_COMPLETED)
             broke = head.done() and head.exception() is not None
             if reply.status < 300 and not broke:  # none yet, or it agrees before it has all
                 await asyncio.wait({sending})
-                if not (reply.is_whole and line.lost):
+                if not (reply.is_whole and connection.lost):
                     sending.result()
             async with asyncio.timeout(_seconds(within)):
                 await head
@@ -188,40 +188,40 @@ class Exchange:
     async def close(self) -> None:
         """Let go of all connections; replies on their way break. Idempotent."""
         self._closed = True
-        for line in list(self._lines):
-            line.discard()
+        for connection in list(self._connections):
+            connection.discard()
 
     def tidy(self) -> None:
         """Close connections that nobody has used for long. To be called every few seconds."""
         before = asyncio.get_running_loop().time() - _UNUSED
-        while self._kept and self._kept[0].unused_since < before:
-            self._kept.popleft().discard()
+        while self._idle and self._idle[0].unused_since < before:
+            self._idle.popleft().discard()
 
     @property
-    def is_away(self) -> bool:
+    def is_unreachable(self) -> bool:
         """Whether it could not be connected to at the last try."""
-        return bool(self._why_away)
+        return bool(self._why_unreachable)
 
     @property
-    def why_away(self) -> str:
+    def why_unreachable(self) -> str:
         """Why it could not be then; "" where it could."""
-        return self._why_away
+        return self._why_unreachable
 
     @property
     def is_untrusted(self) -> bool:
         """Whether it was its certificate then that is not believed."""
-        return self.is_away and bool(self._why_untrusted)
+        return self.is_unreachable and bool(self._why_untrusted)
 
     @property
     def connections(self) -> int:
         """How many there are, used or kept."""
-        return len(self._lines)
+        return len(self._connections)
 
-    async def _send(self, ask: Ask) -> Incoming:
+    async def _send(self, ask: Ask) -> IncomingReply:
         data = self._written(ask)
-        line = self._kept.pop() if self._kept else await self._connected()
-        reply = Incoming(line, to_head=ask.method == "HEAD")
-        line.send(data, reply)
+        connection = self._idle.pop() if self._idle else await self._connected()
+        reply = IncomingReply(connection, to_head=ask.method == "HEAD")
+        connection.send(data, reply)
         return reply
 
     def _written(self, ask: Ask) -> bytes:
@@ -236,27 +236,27 @@ class Exchange:
             head += f"{name}: {value}\r\n"
         return f"{head}{framing}\r\n".encode("latin-1")
 
-    async def _connected(self) -> Line:
+    async def _connected(self) -> UpstreamConnection:
         """A new connection. The log has each change from being reached to not, and back."""
         try:
-            line = await self._connect_once()
+            connection = await self._connect_once()
         except UpstreamUnavailable as error:
             if not self._closed:
-                if not self.is_away:
+                if not self.is_unreachable:
                     _log.warning("upstream cannot be reached", upstream=self._name, why=str(error))
-                self._why_away = str(error)
+                self._why_unreachable = str(error)
             raise UpstreamUnavailable(str(error), says=AWAY) from error
-        if self._why_away:
-            self._why_away = self._why_untrusted = ""
+        if self._why_unreachable:
+            self._why_unreachable = self._why_untrusted = ""
             _log.info("upstream is reached again", upstream=self._name)
-        return line
+        return connection
 
-    async def _connect_once(self) -> Line:
+    async def _connect_once(self) -> UpstreamConnection:
         if self._closed:
             raise UpstreamUnavailable("closed")
         try:
             async with asyncio.timeout(self._connect):
-                line = await self._line()
+                connection = await self._open_connection()
         except TimeoutError:
             why = f"no connection within {self._connect:g} seconds"
             raise UpstreamUnavailable(why) from None
@@ -266,11 +266,11 @@ class Exchange:
             raise UpstreamUnavailable("no TLS with it") from None
         except OSError:
             raise UpstreamUnavailable("no connection to it") from None
-        if self._closed or line.lost:
-            line.discard()
+        if self._closed or connection.lost:
+            connection.discard()
             raise UpstreamUnavailable("the connection has ended")
-        self._lines.add(line)
-        return line
+        self._connections.add(connection)
+        return connection
 
     async def _untrusted(self, error: ssl.SSLCertVerificationError) -> str:
         """What to say of its certificate. While it stays away it is not looked at again."""
@@ -285,32 +285,32 @@ class Exchange:
             )
         return self._why_untrusted
 
-    async def _line(self) -> Line:
+    async def _open_connection(self) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
         name = None if self._context is None else self._host
 
-        def made() -> Line:
-            return Line(self._freed, self._gone)
+        def made() -> UpstreamConnection:
+            return UpstreamConnection(self._freed, self._gone)
 
         if self._proxy is None:
-            _, line = await loop.create_connection(
+            _, connection = await loop.create_connection(
                 made, self._host, self._port, ssl=self._context, server_hostname=name
             )
-            return line
+            return connection
         through = await tunnel(self._proxy, self._host, self._port)
-        _, line = await loop.create_connection(
+        _, connection = await loop.create_connection(
             made, sock=through, ssl=self._context, server_hostname=name
         )
-        return line
+        return connection
 
-    def _freed(self, line: Line) -> None:
-        line.unused_since = line.loop.time()
-        self._kept.append(line)
+    def _freed(self, connection: UpstreamConnection) -> None:
+        connection.unused_since = connection.loop.time()
+        self._idle.append(connection)
 
-    def _gone(self, line: Line) -> None:
-        self._lines.discard(line)
-        if line in self._kept:
-            self._kept.remove(line)
+    def _gone(self, connection: UpstreamConnection) -> None:
+        self._connections.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
 
 
 def _framing(length: int | None) -> str:
@@ -318,22 +318,22 @@ def _framing(length: int | None) -> str:
     return "transfer-encoding: chunked\r\n" if length is None else f"content-length: {length}\r\n"
 
 
-async def _send(line: Line, body: Outgoing, gap: float) -> None:
+async def _send(connection: UpstreamConnection, body: OutgoingBody, gap: float) -> None:
     """Send a body as it comes, framed by us, and no longer than it was said to be."""
     left = body.length
     async with aclosing(body.pieces()) as pieces:
         async for piece in pieces:
             if left is None:
-                await line.send_on(b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"", gap)
+                await connection.send_on(b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"", gap)
                 continue
             left -= len(piece)
             if left < 0:
                 break
-            await line.send_on(piece, gap, last=not left)
+            await connection.send_on(piece, gap, last=not left)
     if left:
         raise Malformed("a body is not as long as it was said to be")
     if left is None:
-        await line.send_on(b"0\r\n\r\n", gap, last=True)
+        await connection.send_on(b"0\r\n\r\n", gap, last=True)
 
 
 def _seconds(span: timedelta | None) -> float | None:

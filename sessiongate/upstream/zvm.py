@@ -61,7 +61,7 @@ class Zvm:
         Raises BadCredentials for what no account there can have, Malformed for an answer that makes
         no sense.
         """
-        if await self.found() is Flavor.CLASSIC:
+        if await self.find_flavor() is Flavor.CLASSIC:
             answer = await self._call(wire.write_start(name, password, windows=self._windows))
             self._forget_if(answer.status == 404)
             try:
@@ -97,7 +97,7 @@ class Zvm:
 
     async def lives(self, session: ZvmSession) -> bool:
         """Whether a session is alive. It counts as use there."""
-        answer = await self._asked(wire.write_probe(session.form, session.token))
+        answer = await self._ask_without_effect(wire.write_probe(session.form, session.token))
         if answer.status == 401:
             return False
         if answer.status >= 500:
@@ -113,25 +113,25 @@ class Zvm:
             return True
         return wire.is_over(await self._call(wire.write_token_logout(renewal.refresh)))
 
-    async def found(self) -> Flavor:
+    async def find_flavor(self) -> Flavor:
         """Which kind of ZVM it is, found out once."""
         if self.flavor is not None:
             return self.flavor
         if self._looking is None:
-            self._looking = asyncio.create_task(self._find(), name="find flavor")
-            self._looking.add_done_callback(self._has_looked)
+            self._looking = asyncio.create_task(self._probe_flavor(), name="find flavor")
+            self._looking.add_done_callback(self._keep_flavor)
         return await asyncio.shield(self._looking)
 
-    def _has_looked(self, task: asyncio.Task[Flavor]) -> None:
+    def _keep_flavor(self, task: asyncio.Task[Flavor]) -> None:
         self._looking = None
         if not task.cancelled() and task.exception() is None:
             self.flavor = task.result()
             _log.info("kind of ZVM found out", upstream=self.name, flavor=self.flavor.value)
 
-    async def _find(self) -> Flavor:
-        if wire.says_appliance(await self._asked(wire.write_discovery())):
+    async def _probe_flavor(self) -> Flavor:
+        if wire.says_appliance(await self._ask_without_effect(wire.write_discovery())):
             return Flavor.APPLIANCE
-        answer = await self._asked(wire.write_unnamed_start())
+        answer = await self._ask_without_effect(wire.write_unnamed_start())
         if wire.says_classic(answer):
             return Flavor.CLASSIC
         why = "what answers is no ZVM: it has no realm zerto, and no sessions at /v1/session/add"
@@ -167,7 +167,7 @@ class Zvm:
     async def _end_unread(self, flavor: Flavor, answer: Answer) -> None:
         await end_unread(self.name, wire.write_end_of_unread(flavor, answer), self._call)
 
-    async def _asked(self, ask: Ask) -> Answer:
+    async def _ask_without_effect(self, ask: Ask) -> Answer:
         """The answer to what has no effect: that it is not known is that there was none."""
         try:
             return await self._call(ask)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from sessiongate.errors import Malformed, NoSession
-from sessiongate.rules.forward_auth import Asked, asked
+from sessiongate.rules.forward_auth import Asked, parse_request
 from sessiongate.wire.carriers import (
     BEARER,
     REST_COOKIE,
@@ -64,7 +64,7 @@ Headers = Iterable[tuple[str, str]]
 def of_forward_auth(headers: Headers) -> Asked:
     """What X-Forwarded-Method, -Host and -Uri say, each given once. Raises Malformed."""
     found = _each_once(headers, ("x-forwarded-method", "x-forwarded-host", "x-forwarded-uri"))
-    return asked(*found)
+    return parse_request(*found)
 
 
 def of_auth_request(headers: Headers) -> Asked:
@@ -74,12 +74,12 @@ def of_auth_request(headers: Headers) -> Asked:
     if parts is None:
         raise Malformed("X-Original-URL is no address")
     target = parts[2]
-    return asked(method, parts[1], target if target.startswith("/") else f"/{target}")
+    return parse_request(method, parts[1], target if target.startswith("/") else f"/{target}")
 
 
 def of_ext_authz(method: str, host: str, path: str) -> Asked:
     """What the request itself says, with the path behind that of the endpoint. Raises Malformed."""
-    return asked(method, host, path.removeprefix(EXT_AUTHZ) or "/")
+    return parse_request(method, host, path.removeprefix(EXT_AUTHZ) or "/")
 
 
 def readings(wanted: Asked, headers: Headers) -> list[Asked]:

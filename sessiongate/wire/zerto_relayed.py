@@ -135,7 +135,7 @@ def is_from_the_service(answer: Answer) -> bool:
     return b'"Message"' in begun or b"<Message>" in begun
 
 
-def told(answer: Answer, addresses: Addresses) -> Headers:
+def reply_headers(answer: Answer, addresses: Addresses) -> Headers:
     """What of a reply's head the client gets."""
     kept = [one for one in answer.headers if one[0] in _TOLD]
     for location in answer.all("location")[:1]:

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 from typing import cast
 
 from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Reply, Request
 
-ONE, TWO = (cast("Gate", SimpleNamespace(name=name)) for name in ("vc1", "vc2"))
+ONE, TWO = (cast("VCenterGateway", SimpleNamespace(name=name)) for name in ("vc1", "vc2"))
 
 
 def asked(path: str = "/sdk", host: str | None = "vc1.example", body: bytes = b"") -> Request:
@@ -15,7 +15,7 @@ def asked(path: str = "/sdk", host: str | None = "vc1.example", body: bytes = b"
     return Request("POST", path, "", headers, body, "192.0.2.7", secure=True)
 
 
-def meant(gates: Gates, host: str | None, *, secure: bool = True) -> Gate | None:
+def meant(gates: Gates, host: str | None, *, secure: bool = True) -> VCenterGateway | None:
     """The upstream of a request with this Host, as endpoints find it."""
     request = asked(host=host)
     request.secure = secure
@@ -65,7 +65,7 @@ async def test_a_request_is_told_which_upstream_its_host_means() -> None:
         seen.append(request.upstream)
         return Reply(200)
 
-    one = cast("Gate", SimpleNamespace(name="vc1"))
+    one = cast("VCenterGateway", SimpleNamespace(name="vc1"))
     told = AtUpstreams(note, Gates({"vc1.example": one}, None))
     for host in ("vc1.example:443", "other.example", None):
         request = asked(host=host)

@@ -19,9 +19,9 @@ from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.dialects.relayed_transfers import routes
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.calls.clients import GatewayClient
-from sessiongate.gateway.calls.stays import Stay
+from sessiongate.gateway.calls.checkouts import Checkout
 from sessiongate.gateway.calls.transfers import Transfers
-from sessiongate.gateway.gate import Gate as UpstreamGate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.gateway.leases.lease import Lease, PoolLimits
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
@@ -227,15 +227,15 @@ class Stand:
             self._touch,
             self.tokens,
         )
-        gate = cast("UpstreamGate", self)
+        gate = cast("VCenterGateway", self)
         self.gates = Gates({"vc1.gate": gate}, None)
 
-    async def _take(self, session: Session) -> Stay:
+    async def _take(self, session: Session) -> Checkout:
         lease = await self.pool.take(session.key, home=False, wait=True)
-        return Stay(self.pool, GatewayClient(session), lease, "", wait=True)
+        return Checkout(self.pool, GatewayClient(session), lease, "", wait=True)
 
-    def _give_back(self, stay: Stay) -> None:
-        self.pool.give_back(stay.client.session.key, stay.lease, wait=True)
+    def _give_back(self, checkout: Checkout) -> None:
+        self.pool.give_back(checkout.client.session.key, checkout.lease, wait=True)
 
     async def _open(self, _: Sequence[Lease]) -> Lease:
         self.opened += 1
@@ -267,12 +267,12 @@ class Stand:
     def at_rest(self) -> bool:
         """Whether nothing is under way, and everything was given back."""
         taken = any(lease.calls or lease.used_by for lease in self.pool.leases)
-        places = (self.transfers._places, self.transfers._places_of_strangers)
-        return not (taken or self.transfers.under_way or any(one.taken for one in places))
+        slots = (self.transfers._slots, self.transfers._slots_of_strangers)
+        return not (taken or self.transfers.under_way or any(one.taken for one in slots))
 
     def break_upstream(self) -> None:
         """All connections to the upstream end."""
-        for line in list(self.exchange._lines):
+        for line in list(self.exchange._connections):
             line.discard()
 
     async def peer(self, data: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -296,7 +296,7 @@ async def test_sec_92_the_ticket_of_a_clone_is_shown_to_nobody_until_it_is_used(
     tokens, shown = accounts._rows.tokens, list[bool]()
 
     def look() -> None:
-        shown.append(tokens.show_in(f"<key>{house.cloned_with[-1]}</key>".encode()))
+        shown.append(tokens.found_in(f"<key>{house.cloned_with[-1]}</key>".encode()))
 
     house.when_cloned = look
     pool = accounts.pools[0]
@@ -639,14 +639,14 @@ async def test_a_service_account_that_gets_no_session_is_a_breaker_that_is_open(
     house: House, make: Make
 ) -> None:
     accounts = make(service=True)
-    assert not accounts.now(0, 0).breaker_open
+    assert not accounts.snapshot(0, 0).breaker_open
     house.deaf = True
     with pytest.raises(UpstreamUnavailable):
         await accounts.pools[0].take("k1", home=False)
-    assert accounts.now(0, 0).breaker_open
+    assert accounts.snapshot(0, 0).breaker_open
     house.deaf = False
     accounts.set_standing(Standing.OPEN)
-    assert not accounts.now(0, 0).breaker_open
+    assert not accounts.snapshot(0, 0).breaker_open
 
 
 async def test_a_password_that_has_changed_is_tried_at_the_next_look(
@@ -659,10 +659,10 @@ async def test_a_password_that_has_changed_is_tried_at_the_next_look(
         accounts.tidy()
         with pytest.raises(UpstreamUnavailable):
             await accounts.pools[0].take("k1", home=False)
-    assert (house.refused, accounts.now(0, 0).breaker_open) == (1, True)
+    assert (house.refused, accounts.snapshot(0, 0).breaker_open) == (1, True)
     written[0] = "new"
     accounts.tidy()
-    assert not accounts.now(0, 0).breaker_open
+    assert not accounts.snapshot(0, 0).breaker_open
     await accounts.pools[0].take("k1", home=False)
     assert house.refused == 1
 
@@ -731,7 +731,7 @@ async def test_sec_65_of_several_that_start_at_once_one_has_what_a_stop_has_kept
     (winner,) = (one for one, had in zip(starting, found, strict=True) if had is not None)
     (use,) = await rows_of.users.look()
     assert use.instances == {winner.instance}
-    assert await winner.let_go(row.id), "nobody else uses it"
+    assert await winner.release(row.id), "nobody else uses it"
     house.alive.clear()
     await rows_of.remove(row.id)
 
@@ -750,7 +750,7 @@ async def test_nothing_is_remembered_of_what_others_log_out(
     pool.retire(pool.leases[0])
     await until(lambda: pool.states()["broken"] == 0)
     assert not ours._rows._known
-    assert not ours._events._whose
+    assert not ours._events._owners
     assert house.alive
 
 

@@ -14,7 +14,7 @@ from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import MemoryLeases
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import LIMITS
-from tests.gateway.test_gate import Case, SharedBooks
+from tests.gateway.test_upstream_gateway import Case, SharedBooks
 from tests.gateway.test_stories import TIMES, Inventory, Story, client
 from tests.loop_time import LoopTime
 from tests.until import until
@@ -238,11 +238,11 @@ class TestAStoreThatForgets:
             assert await both.two.read(ada)
             before = set(both.house.alive)
             relay = both.one.case.gate.relay
-            stay = await relay.lend(ada)  # as a file that is on its way has it
+            checkout = await relay.lend(ada)  # as a file that is on its way has it
             both.store.forget_all()
             await both.goes_on(3, both.one)
             assert before <= both.house.alive
-            await relay.take_back(stay)
+            await relay.take_back(checkout)
             await both.goes_on(3)
             await until(lambda: not before & both.house.alive)
             assert await both.one.read(ada)

@@ -18,7 +18,7 @@ from sessiongate.wire.vim.relayed import read_relayed
 from tests.end_to_end.vim_soap import SPEC, envelope
 from tests.gateway.calls.test_relay import OURS, RULES, VIEW
 from tests.gateway.test_accounts import House, session_of
-from tests.gateway.test_gate import Case
+from tests.gateway.test_upstream_gateway import Case
 from tests.loop_time import LoopTime
 from tests.until import PATIENCE, until
 from tests.upstream.fakes import Asked, FakeServer, http, soap_fault
@@ -319,7 +319,7 @@ async def test_sec_63_a_rotten_session_that_waits_hang_in_is_found_by_its_first_
         assert case.ended == [lost.key]
         assert not waits[1].done()
         assert await told.read(neighbour)
-        case.gate.relay.leave(neighbour)
+        case.gate.relay.session_ended(neighbour)
         with pytest.raises(NoSession):
             await waits[1]
 
@@ -346,6 +346,6 @@ async def test_sec_58_a_thousand_clients_with_a_stale_service_password_cost_one_
         soonest = int(REFUSED) - 30  # a loaded machine may take some of it
         assert all(soonest <= one <= REFUSED for one in (*again, later, latest))
         house.password = "p"
-        await told.case.gate.stand(Standing.OPEN)
+        await told.case.gate.set_standing(Standing.OPEN)
         assert len(await asyncio.gather(*map(told.read, sessions[:50]))) == 50
         assert house.made <= LIMITS.size

@@ -34,7 +34,7 @@ IN_TESTS = WORDS | {
     ),
     "testing",
 }
-BELOW_GATES = {"gateway.apart", "gateway.relay_rules"}
+BELOW_GATES = {"gateway.background", "gateway.relay_rules"}
 
 # A name stands for itself and all below it, but for what has a row of its own. `app` and `cli` are
 # free to import what they like; nobody below may import them, since no row names them.
@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "identity": WORDS
     | {"rules", "config.values", "config.provider_tables", "tls", "store.port", "upstream"}
     | {"wire.vim.client"},
-    "gateway.apart": GATEWAY,
+    "gateway.background": GATEWAY,
     "gateway.relay_rules": GATEWAY,
     "gateway.credentials": GATEWAY | BELOW_GATES,
     "gateway.leases": GATEWAY | BELOW_GATES | {"gateway.credentials"},

@@ -161,7 +161,7 @@ async def test_a_reader_that_is_stuck_is_ended_and_one_that_moves_is_not() -> No
 
         for _ in range(3):
             await until(stalled)
-            while stalled() and connection._writer.undelivered() >= connection._writer._owed:
+            while stalled() and connection._writer.undelivered() >= connection._writer._unread:
                 assert await reader.read(1 << 16)
             house.later(76)
             taken = body.taken

@@ -7,30 +7,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
-from sessiongate.http.framing import Chunks, Flaw, Took, hopeless, read_head, write_reply
+from sessiongate.http.framing import Chunks, Flaw, ChunkState, hopeless, read_head, write_reply
 from sessiongate.http.message import Reply
 from tests.each import each
 
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
-def whole(chunks: Chunks, buffer: bytearray) -> Took:
+def whole(chunks: Chunks, buffer: bytearray) -> ChunkState:
     """Take all that has come."""
-    while (took := chunks.take(buffer)) is Took.SOME:
+    while (took := chunks.take(buffer)) is ChunkState.SOME:
         pass
     return took
 
 
-def take(wire: bytes, step: int, limit: int = 1000, trailers: int = 1000) -> tuple[Took, bytes]:
+def take(wire: bytes, step: int, limit: int = 1000, trailers: int = 1000) -> tuple[ChunkState, bytes]:
     """Feed a chunked body in pieces of this size. Says how it went, and the body."""
     chunks = Chunks(limit, trailers)
     buffer = bytearray()
     for at in range(0, len(wire), step):
         buffer += wire[at : at + step]
         took = whole(chunks, buffer)
-        if took is not Took.MORE:
+        if took is not ChunkState.MORE:
             return took, bytes(chunks.body)
-    return Took.MORE, bytes(chunks.body)
+    return ChunkState.MORE, bytes(chunks.body)
 
 
 def test_a_head_is_taken_apart() -> None:
@@ -153,27 +153,27 @@ def test_any_bytes_are_a_head_or_malformed(start: bytes, rest: bytes) -> None:
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])
 def test_chunks_are_joined_and_trailers_forgotten(step: int) -> None:
     wire = b"5;a=b\r\nhello\r\n1\r\n \r\n005\r\nworld\r\n0\r\nX: y\r\nHost: z\r\n\r\n"
-    assert take(wire, step) == (Took.DONE, b"hello world")
+    assert take(wire, step) == (ChunkState.DONE, b"hello world")
 
 
 def test_what_follows_the_body_stays() -> None:
     buffer = bytearray(b"1\r\na\r\n0\r\n\r\nGET /")
-    assert Chunks(10, 10).take(buffer) is Took.DONE
+    assert Chunks(10, 10).take(buffer) is ChunkState.DONE
     assert buffer == b"GET /"
 
 
 @pytest.mark.parametrize("step", [1, 4, 1000])
 def test_a_body_just_at_the_limit_fits(step: int) -> None:
-    assert take(b"4\r\nabcd\r\n0\r\n\r\n", step, limit=4)[0] is Took.DONE
-    assert take(b"5\r\nabcde\r\n0\r\n\r\n", step, limit=4)[0] is Took.TOO_LARGE
-    assert take(b"4\r\nabcd\r\n1\r\ne\r\n0\r\n\r\n", step, limit=4)[0] is Took.TOO_LARGE
+    assert take(b"4\r\nabcd\r\n0\r\n\r\n", step, limit=4)[0] is ChunkState.DONE
+    assert take(b"5\r\nabcde\r\n0\r\n\r\n", step, limit=4)[0] is ChunkState.TOO_LARGE
+    assert take(b"4\r\nabcd\r\n1\r\ne\r\n0\r\n\r\n", step, limit=4)[0] is ChunkState.TOO_LARGE
 
 
 def test_sec_47_the_number_of_chunks_is_bounded() -> None:
     """A megabyte in single bytes held up every other client for over a second."""
     end = b"0\r\n\r\n"
     chunks = Chunks(1024 * 1024, 1024)
-    assert whole(chunks, bytearray(b"1\r\nx\r\n" * 9_999 + end)) is Took.DONE
+    assert whole(chunks, bytearray(b"1\r\nx\r\n" * 9_999 + end)) is ChunkState.DONE
     assert len(chunks.body) == 9_999
     with pytest.raises(Malformed, match=Flaw.CHUNKS):
         whole(Chunks(1024 * 1024, 1024), bytearray(b"1\r\nx\r\n" * 10_001))
@@ -185,12 +185,12 @@ def test_sec_47_the_number_of_chunks_is_bounded() -> None:
 def test_sec_73_only_some_chunks_are_taken_at_once(many: bytes) -> None:
     chunks = Chunks(1024 * 1024, 1024 * 1024)
     rest = bytearray(many)
-    assert chunks.take(rest) is Took.SOME
+    assert chunks.take(rest) is ChunkState.SOME
     assert len(rest) > len(many) * 0.9
 
 
 def test_a_size_is_refused_before_its_data_comes() -> None:
-    assert take(b"ffffffffffff\r\n", 1000)[0] is Took.TOO_LARGE
+    assert take(b"ffffffffffff\r\n", 1000)[0] is ChunkState.TOO_LARGE
 
 
 BAD_CHUNKS = {
@@ -228,7 +228,7 @@ def test_bad_chunks_are_malformed(name: str, step: int) -> None:
 @pytest.mark.parametrize("step", [1, 1000])
 def test_long_trailers_are_malformed(step: int) -> None:
     wire = b"0\r\n" + b"X: aaaaaaaaaa\r\n" * 20 + b"\r\n"
-    assert take(wire, step)[0] is Took.DONE
+    assert take(wire, step)[0] is ChunkState.DONE
     with pytest.raises(Malformed):
         take(wire, step, trailers=200)
 
@@ -236,7 +236,7 @@ def test_long_trailers_are_malformed(step: int) -> None:
 @given(st.lists(st.binary(min_size=1), max_size=20), st.integers(1, 50))
 def test_what_was_chunked_is_read(pieces: list[bytes], step: int) -> None:
     wire = b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in pieces) + b"0\r\n\r\n"
-    assert take(wire, step, limit=10_000) == (Took.DONE, b"".join(pieces))
+    assert take(wire, step, limit=10_000) == (ChunkState.DONE, b"".join(pieces))
 
 
 @given(st.binary(), st.integers(1, 9))

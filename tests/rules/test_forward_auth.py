@@ -9,7 +9,7 @@ from sessiongate.rules.forward_auth import (
     AccessRule,
     AccessVerdict,
     Asked,
-    asked,
+    parse_request,
     covers,
     decide,
     plain_path,
@@ -25,7 +25,7 @@ RULES = (ADMIN, APP, READ, WHOLE)
 
 
 def verdict(path: str, roles: str = "user", host: str = HOST, method: str = "GET") -> AccessVerdict:
-    return decide(RULES, asked(method, host, path), roles.split())
+    return decide(RULES, parse_request(method, host, path), roles.split())
 
 
 @each(
@@ -67,7 +67,7 @@ def test_host_and_method_decide_too() -> None:
 
 
 def test_without_rules_every_live_session_passes() -> None:
-    assert decide((), asked("POST", HOST, "/a//../b"), ()) is AccessVerdict.ALLOWED
+    assert decide((), parse_request("POST", HOST, "/a//../b"), ()) is AccessVerdict.ALLOWED
 
 
 ODD = [
@@ -120,8 +120,8 @@ def test_sec_38_a_path_that_can_be_read_in_two_ways_is_denied_where_a_path_decid
 def test_sec_38_a_rule_for_the_whole_host_opens_no_way_around_a_path_before_it() -> None:
     rules = (ADMIN, AccessRule(host=HOST))
     for path in (*ODD, "/ADMIN", "/Admin/x"):
-        assert decide(rules, asked("GET", HOST, path), ("user",)) is AccessVerdict.ODD_PATH
-    assert decide(rules, asked("GET", HOST, "/other"), ("user",)) is AccessVerdict.ALLOWED
+        assert decide(rules, parse_request("GET", HOST, path), ("user",)) is AccessVerdict.ODD_PATH
+    assert decide(rules, parse_request("GET", HOST, "/other"), ("user",)) is AccessVerdict.ALLOWED
 
 
 # What Windows, NTFS, frameworks that cut a suffix off, and readers of Unicode take for `/admin`.
@@ -156,15 +156,15 @@ CLOSE = [
 def test_sec_38_what_an_application_may_take_for_a_rules_path_is_odd(path: str) -> None:
     rules = (ADMIN, AccessRule(host=HOST))
     for roles in ("user", "administrator"):
-        assert decide(rules, asked("GET", HOST, path), (roles,)) is AccessVerdict.ODD_PATH
+        assert decide(rules, parse_request("GET", HOST, path), (roles,)) is AccessVerdict.ODD_PATH
 
 
 @each("path", ["/app./admin", "/app%20/admin/x", "/App/admin.", "/app::$INDEX_ALLOCATION/admin"])
 def test_sec_38_so_is_what_may_be_taken_for_a_folder_in_it(path: str) -> None:
     inner = AccessRule(host=HOST, path="/app/admin", roles=frozenset({"administrator"}))
     rules = (inner, AccessRule(host=HOST))
-    assert decide(rules, asked("GET", HOST, path), ("user",)) is AccessVerdict.ODD_PATH
-    assert decide(rules, asked("GET", HOST, "/app./x"), ("user",)) is AccessVerdict.ALLOWED
+    assert decide(rules, parse_request("GET", HOST, path), ("user",)) is AccessVerdict.ODD_PATH
+    assert decide(rules, parse_request("GET", HOST, "/app./x"), ("user",)) is AccessVerdict.ALLOWED
 
 
 @each("path", ["/", "/a", "/a/", "/a%20b", "/caf%C3%A9", "/a%25", "/a%26b", "/~a.b-c_d/..."])
@@ -215,12 +215,12 @@ def test_escapes_are_read_once() -> None:
 )
 def test_sec_37_what_cannot_be_read_is_no(method: str, host: str, target: str) -> None:
     with pytest.raises(Malformed):
-        asked(method, host, target)
+        parse_request(method, host, target)
 
 
 def test_a_host_is_one_in_all_its_spellings() -> None:
-    assert asked("GET", "A.Example.:443", "/x?y").host == "a.example"
-    assert asked("GET", "[0:0:0::1]:8080", "/").host == "[::1]"
+    assert parse_request("GET", "A.Example.:443", "/x?y").host == "a.example"
+    assert parse_request("GET", "[0:0:0::1]:8080", "/").host == "[::1]"
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=255)), st.text("/.%2ef5cAa;\\"))
@@ -228,7 +228,7 @@ def test_any_target_is_denied_or_read_as_one_path(free: str, hostile: str) -> No
     """Whatever comes, a path that is judged has no segment that means another, and no escape."""
     for target in (free, hostile, f"/{hostile}"):
         try:
-            wanted = asked("GET", HOST, target)
+            wanted = parse_request("GET", HOST, target)
         except Malformed:
             continue
         plain = plain_path(wanted.path)
@@ -259,4 +259,4 @@ def test_a_rule_may_leave_nothing_to_a_later_one(
 
 
 def test_what_is_asked_for_is_a_value() -> None:
-    assert asked("GET", HOST, "/x?y") == Asked("GET", HOST, "/x")
+    assert parse_request("GET", HOST, "/x?y") == Asked("GET", HOST, "/x")

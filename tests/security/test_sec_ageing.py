@@ -12,7 +12,7 @@ import pytest
 
 from sessiongate.app.gateway.gates import gates_of
 from sessiongate.config.load import load
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.session import Limits, Person, Session
 from sessiongate.wire.vim.relayed import read_relayed
 from tests.end_to_end.vim_soap import ROOT, envelope
@@ -34,7 +34,7 @@ CALLERS = {"identity.local.type": "vcenter", "identity.local.upstream": "vc1"}
 class Case:
     """A gateway with its services, before a vCenter whose sessions grow old."""
 
-    def __init__(self, house: House, vcenter: AgeingVCenter, gate: Gate, time: LoopTime) -> None:
+    def __init__(self, house: House, vcenter: AgeingVCenter, gate: VCenterGateway, time: LoopTime) -> None:
         self.house = house
         self.vcenter = vcenter
         self.gate = gate
@@ -107,7 +107,7 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         house = House(tmp_path, store=FakeStore(limits))
         gates = gates_of(config, house.store, house.clock, house.sessions, house.journal)
         gate = gates["vc1"]
-        assert isinstance(gate, Gate)
+        assert isinstance(gate, VCenterGateway)
         house.sessions.on_open(gate.opened)
         house.sessions.on_end(gate.ended)
         stack.push_async_callback(gate.close)

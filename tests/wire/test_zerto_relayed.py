@@ -72,10 +72,10 @@ def test_of_a_replys_head_goes_on_what_says_nothing_of_sessions() -> None:
     addresses = Addresses("https://zvm.example", OURS)
     secret = (("set-cookie", "a=b"), ("x-zerto-session", "t"), ("www-authenticate", "Bearer"))
     place = ("location", "https://zvm.example/v1/tasks/1")
-    headers = wire.told(Answer(201, (JSON, *secret, place), b""), addresses)
+    headers = wire.reply_headers(Answer(201, (JSON, *secret, place), b""), addresses)
     assert headers == (JSON, ("location", f"{OURS}/v1/tasks/1"))
     away = Answer(302, (("location", "https://other.example/v1"),), b"")
-    assert wire.told(away, addresses) == ()
+    assert wire.reply_headers(away, addresses) == ()
 
 
 def test_a_request_is_read_once_and_its_name_says_no_query() -> None:

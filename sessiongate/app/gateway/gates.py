@@ -24,16 +24,16 @@ from sessiongate.errors import ConfigError
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.credentials.credential import Credential
-from sessiongate.gateway.credentials.passwords import Attempts
+from sessiongate.gateway.credentials.passwords import LoginAttempts
 from sessiongate.gateway.credentials.sealing import LeaseKey, lease_key
 from sessiongate.gateway.credentials.shared_refusals import SharedRefusals, notes_of_account
-from sessiongate.gateway.gate import Gate, UpstreamGate
+from sessiongate.gateway.upstream_gateway import VCenterGateway, UpstreamGateway
 from sessiongate.gateway.leases.lease import LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.leases.upstream_kinds import of_zvm
 from sessiongate.gateway.relay_rules import RelayRules
-from sessiongate.gateway.zvm_gate import ZvmGate
+from sessiongate.gateway.zvm_gateway import ZvmGateway
 from sessiongate.networks import canonical_host
 from sessiongate.rules.token import GUID_BYTES, guid
 from sessiongate.secret import Secret
@@ -51,7 +51,7 @@ from sessiongate.wire.zerto_client import Grant
 
 G = TypeVar("G")
 
-_AttemptsOfAccounts = defaultdict[tuple[str, str], Attempts]
+_AttemptsOfAccounts = defaultdict[tuple[str, str], LoginAttempts]
 """By address and name: of an account that several tables have."""
 
 
@@ -59,10 +59,10 @@ class CallersUpstream:
     """An upstream as the provider of its users sees it."""
 
     def __init__(
-        self, name: str, settings: Upstream, gate: UpstreamGate, faults: FaultPoints | None
+        self, name: str, settings: Upstream, gate: UpstreamGateway, faults: FaultPoints | None
     ) -> None:
         self.kind = settings.type
-        zvm = gate.zvm if isinstance(gate, ZvmGate) else None
+        zvm = gate.zvm if isinstance(gate, ZvmGateway) else None
         self.each_login = zvm is not None and not settings.shared
         self.sessions: SessionUpstream | None = ZvmLogins(name, zvm) if zvm is not None else None
         self.url = settings.url
@@ -89,7 +89,7 @@ def gates_of(
     sessions: Sessions,
     journal: Journal,
     faults: FaultPoints | None = None,
-) -> dict[str, UpstreamGate]:
+) -> dict[str, UpstreamGateway]:
     """The gates by the names of their tables. Raises ConfigError."""
     if not config.upstream:
         return {}
@@ -112,7 +112,7 @@ def gates_of(
         )
 
     journal.meters.upstreams = {name: UpstreamMeters() for name in config.upstream}
-    attempts: _AttemptsOfAccounts = defaultdict(lambda: Attempts(_now))
+    attempts: _AttemptsOfAccounts = defaultdict(lambda: LoginAttempts(_now))
     return {
         name: _gate(config, name, sessions, rows(name), store, key, journal, attempts, faults)
         for name in config.upstream
@@ -137,7 +137,7 @@ def _opened_as(settings: Upstream) -> str:
 
 
 def callers_upstreams(
-    config: Config, gates: Mapping[str, UpstreamGate], faults: FaultPoints | None = None
+    config: Config, gates: Mapping[str, UpstreamGateway], faults: FaultPoints | None = None
 ) -> dict[str, CallersUpstream]:
     """What providers may name as their `upstream`."""
     return {
@@ -147,12 +147,12 @@ def callers_upstreams(
     }
 
 
-def by_host(config: Config, gates: Mapping[str, UpstreamGate]) -> Gates | None:
+def by_host(config: Config, gates: Mapping[str, UpstreamGateway]) -> Gates | None:
     """Which Host means which; None where there is no upstream."""
     if not gates:
         return None
-    vcenters = {name: gate for name, gate in gates.items() if isinstance(gate, Gate)}
-    zvms = {name: gate for name, gate in gates.items() if isinstance(gate, ZvmGate)}
+    vcenters = {name: gate for name, gate in gates.items() if isinstance(gate, VCenterGateway)}
+    zvms = {name: gate for name, gate in gates.items() if isinstance(gate, ZvmGateway)}
     return Gates(*_hosts(config, vcenters), Hosts(*_hosts(config, zvms)))
 
 
@@ -173,7 +173,7 @@ def _gate(
     journal: Journal,
     attempts: _AttemptsOfAccounts,
     faults: FaultPoints | None,
-) -> UpstreamGate:
+) -> UpstreamGateway:
     settings, meters = config.upstream[name], journal.meters.upstreams[name]
     exchange = _exchange(name, settings)
     if faults is not None:
@@ -205,7 +205,7 @@ def _gate(
     slow = config.gateway.slow.total_seconds()
     record = CallRecord(meters, name, journal, slow)
     touch, lives = _use_of(sessions)
-    made = Gate if zvm is None else ZvmGate
+    made = VCenterGateway if zvm is None else ZvmGateway
     return made(
         name,
         _rules(config, name),

@@ -14,7 +14,7 @@ from sessiongate.audit.event import EventDetails
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import NotFound
-from sessiongate.gateway.gate import UpstreamGate
+from sessiongate.gateway.upstream_gateway import UpstreamGateway
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.standing import Standing
@@ -107,7 +107,7 @@ class PoolCommands:
     def __init__(
         self,
         config: Config,
-        gates: Mapping[str, UpstreamGate],
+        gates: Mapping[str, UpstreamGateway],
         sessions: Sessions,
         journal: Journal,
     ) -> None:
@@ -214,7 +214,7 @@ class PoolCommands:
         self, name: str, standing: Standing, what: str, by: str, said: EventDetails
     ) -> dict[str, object]:
         accounts = self._gate(name).accounts
-        await self._gate(name).stand(standing)
+        await self._gate(name).set_standing(standing)
         await self._happened(what, name, by, said)
         return {
             "name": name,
@@ -227,7 +227,7 @@ class PoolCommands:
         how, detail = said.get("how", ""), said.get("detail", "")
         await self._journal.happened(what, user=by, subject=name, how=how, detail=detail)
 
-    def _gate(self, name: str) -> UpstreamGate:
+    def _gate(self, name: str) -> UpstreamGateway:
         gate = self._gates.get(name)
         if gate is None:
             known = ", ".join(sorted(self._gates)) or "none"
@@ -236,7 +236,7 @@ class PoolCommands:
 
     def _row(self, name: str) -> PoolRow:
         gate, settings = self._gate(name), self._config.upstream[name]
-        now = gate.now()
+        now = gate.snapshot()
         return PoolRow(
             name=name,
             account=settings.account,
@@ -277,7 +277,7 @@ def _to_the_second(text: str) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _leases(gate: UpstreamGate) -> Iterator[Lease]:
+def _leases(gate: UpstreamGateway) -> Iterator[Lease]:
     for pool in gate.accounts.pools:
         yield from pool.leases
 

@@ -12,7 +12,7 @@ from sessiongate.config import Config
 from sessiongate.config.session_manager import ManagerCluster, ManagerTable
 from sessiongate.dialects.session_manager.endpoint import SessionManagerEndpoint
 from sessiongate.errors import ConfigError
-from sessiongate.gateway.gate import UpstreamGate
+from sessiongate.gateway.upstream_gateway import UpstreamGateway
 from sessiongate.identity.tokens.keys import IssuerKeys
 from sessiongate.identity.tokens.service_accounts import Cluster, ServiceAccounts
 from sessiongate.service.manager_clients import ManagerClients
@@ -29,7 +29,7 @@ class ManagerParts:
         store: Store,
         clock: Clock,
         journal: Journal,
-        gates: Mapping[str, UpstreamGate],
+        gates: Mapping[str, UpstreamGateway],
     ) -> None:
         """Raises ConfigError."""
         manager = config.session_manager
@@ -73,7 +73,7 @@ class ManagerParts:
 
 
 def manager_of(
-    config: Config, store: Store, clock: Clock, journal: Journal, gates: Mapping[str, UpstreamGate]
+    config: Config, store: Store, clock: Clock, journal: Journal, gates: Mapping[str, UpstreamGateway]
 ) -> ManagerParts | None:
     """The parts, None where no upstream has clone tickets. Raises ConfigError."""
     if not any(gate.accounts.parent is not None for gate in gates.values()):

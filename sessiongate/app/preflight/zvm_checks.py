@@ -38,7 +38,7 @@ async def look_at_zvm(
 ) -> Found:
     """Look at one. `login` also tries its service account. Raises UpstreamUnavailable."""
     zvm = zvm_of("it", settings, exchange, within)
-    found: Found = [("ok", f"{settings.url}: {_KINDS[await zvm.found()]}")]
+    found: Found = [("ok", f"{settings.url}: {_KINDS[await zvm.find_flavor()]}")]
     if not login or settings.username is None or settings.password is None:
         return found
     return [*found, await _tried(zvm, settings, settings.username, settings.password)]

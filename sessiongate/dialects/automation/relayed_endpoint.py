@@ -5,7 +5,7 @@ from sessiongate.dialects.automation.resources import Face
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.request import NO_STORE, caller, known
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire.automation import hello
@@ -46,7 +46,7 @@ class RelayedRestEndpoint:
         except errors.SessionGateError as error:
             return self._face.refusal(error)
 
-    async def _forwarded(self, gate: Gate, request: Request) -> Reply:
+    async def _forwarded(self, gate: VCenterGateway, request: Request) -> Reply:
         carriers = self._face.carriers
         session = known(await caller(request, self._sessions, self._bearers, carriers))
         relayed = read_rest(request.method, request.path, request.query, request.body)

@@ -13,7 +13,7 @@ from sessiongate.dialects.automation.rest_endpoint import (
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.request import NO_STORE, caller, client_of, known
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.service.logins import Logins
@@ -81,7 +81,7 @@ class RpcEndpoint:
         except errors.SessionGateError as error:
             return _refused(call, error)
 
-    async def _forwarded(self, gate: Gate, request: Request, call: vapi_rpc.RpcCall) -> Reply:
+    async def _forwarded(self, gate: VCenterGateway, request: Request, call: vapi_rpc.RpcCall) -> Reply:
         try:
             session = await self._caller(request, call)
             relayed = relayed_rpc(call, request.body)

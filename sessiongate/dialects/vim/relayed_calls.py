@@ -9,7 +9,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.request import known
 from sessiongate.gateway.calls.large_replies import StreamedAnswer
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Reply, Request
 from sessiongate.rules.relay import HANDS_OUT_FILES, Kind, judge
 from sessiongate.service.sessions import Sessions
@@ -41,7 +41,7 @@ class RelayedCalls:
 
     async def read(
         self,
-        gate: Gate,
+        gate: VCenterGateway,
         request: Request,
         read: Callable[[bool], Relayed],
         require: Callable[[], Awaitable[None]] | None = None,
@@ -59,10 +59,10 @@ class RelayedCalls:
                 raise
         if require is not None:
             await require()
-        return await gate.readings.take(lambda: read(True))
+        return await gate.parse_queue.take(lambda: read(True))
 
     async def forward(
-        self, gate: Gate, request: Request, read: Relayed, session: Session | None
+        self, gate: VCenterGateway, request: Request, read: Relayed, session: Session | None
     ) -> Answer:
         """The upstream's answer. Raises NoSession where there is no session."""
         own = self._own_of_body if read.document else _OWN

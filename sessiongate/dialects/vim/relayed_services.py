@@ -10,7 +10,7 @@ from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.request import caller, known
 from sessiongate.dialects.vim.pbm_endpoint import PbmEndpoint
 from sessiongate.dialects.vim.soap_endpoint import CARRIERS
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.router import nowhere
 from sessiongate.service.sessions import Sessions
@@ -62,17 +62,17 @@ class RelayedServiceEndpoint:
         except errors.SessionGateError as error:
             return self._policies.fault(error, target, session)
 
-    async def _read(self, gate: Gate, request: Request) -> RelayedService:
+    async def _read(self, gate: VCenterGateway, request: Request) -> RelayedService:
         """What it asks. For what is larger than strangers may send, its headers name a session."""
         try:
             return read_service_call(request.body)
         except errors.Malformed:
             if not await self._callers.known(request):
                 raise
-        return await gate.readings.take(lambda: read_service_call(request.body, known=True))
+        return await gate.parse_queue.take(lambda: read_service_call(request.body, known=True))
 
     async def _forwarded(
-        self, gate: Gate, request: Request, read: RelayedService, session: Session
+        self, gate: VCenterGateway, request: Request, read: RelayedService, session: Session
     ) -> Reply:
         passed = tuple((name, value) for name, value in request.headers if name in _PASSED)
         own = (

@@ -6,7 +6,7 @@ same address: those are SOAP's. At the Host of an upstream it is the upstream's 
 
 from sessiongate import errors
 from sessiongate.dialects.relayed_hosts import Gates
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http import router
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.own_names import OwnNames
@@ -54,7 +54,7 @@ class WsdlEndpoint:
             return await router.nowhere(request)
         return Reply(200, _HEADERS, wsdl.parts()[request.path], shared=True)
 
-    async def _of_upstream(self, gate: Gate, request: Request) -> Reply:
+    async def _of_upstream(self, gate: VCenterGateway, request: Request) -> Reply:
         """The upstream's, at our address."""
         try:
             answer = await gate.public.description(request.path)

@@ -5,7 +5,7 @@ from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.relayed_hosts import Gates
 from sessiongate.dialects.request import NO_STORE, caller, known
 from sessiongate.dialects.zerto.endpoint import refusal
-from sessiongate.gateway.zvm_gate import ZvmGate
+from sessiongate.gateway.zvm_gateway import ZvmGateway
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire import zerto
@@ -44,7 +44,7 @@ class RelayedZertoEndpoint:
         except errors.SessionGateError as error:
             return refusal(request, error)
 
-    async def _forwarded(self, gate: ZvmGate, request: Request) -> Reply:
+    async def _forwarded(self, gate: ZvmGateway, request: Request) -> Reply:
         session = known(await caller(request, self._sessions, self._bearers, _CARRIERS))
         relayed = read_zerto(
             request.method,

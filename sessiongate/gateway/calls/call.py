@@ -1,4 +1,4 @@
-"""A client's call on its way, and what is told of it when it is over.
+"""A client's call on its way, and what is description of it when it is over.
 
 Never a body, a query, or anything that could be a secret: of what clients choose, the name of the
 method and its operation id, as far as they look like such.
@@ -23,7 +23,7 @@ from sessiongate.errors import (
     UnknownObject,
     WaitCancelled,
 )
-from sessiongate.gateway.calls.facts import facts_of, named
+from sessiongate.gateway.calls.facts import facts_of, loggable
 from sessiongate.rules.relay import Kind, RelayVerdict
 from sessiongate.session import Session
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
@@ -127,7 +127,7 @@ class CallUnderWay:
         """Whether it waits for news, for as long as the client likes."""
         self.began = monotonic()
 
-    def took(self, lease: str) -> None:
+    def took_lease(self, lease: str) -> None:
         """It has this lease now."""
         if not self.lease:
             self.waited = monotonic() - self.began
@@ -144,7 +144,7 @@ class CallUnderWay:
         return ()
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What it is, for the audit: method, type, and ids of objects, that it is for first."""
         what = f"{self.method} of {self.kind}" if self.kind else self.method
         if not (objects := self.objects):
@@ -173,7 +173,7 @@ class UnreadCall(CallUnderWay):
     __slots__ = ("_name",)
 
     def __init__(self, target: MoRef, method: str, verdict: RelayVerdict) -> None:
-        super().__init__(verdict, (), method=named(method), kind=named(target.kind))
+        super().__init__(verdict, (), method=loggable(method), kind=loggable(target.kind))
         self._name = target.name
 
     @property
@@ -226,7 +226,7 @@ class LeaseRefused(Exception):
         self._answer = answer
 
     def outcome(self) -> Answer:
-        """What the client is told."""
+        """What the client is description."""
         if self._answer is None:
             raise NoSession("the session at the upstream has ended")
         return self._answer
@@ -259,15 +259,15 @@ class CallRecord:
         self._over(session, call, result, received)
 
     def failed(self, session: Session, call: CallUnderWay, error: BaseException) -> None:
-        """The client was told something else, or had left."""
+        """The client was description something else, or had left."""
         self._over(session, call, _result_of(error), 0)
         if self._audit is None:
             return
         if isinstance(error, NoPermission):
-            what = f"{call.told} at {self._upstream}"
+            what = f"{call.description} at {self._upstream}"
             self._audit.denied(session, what, error.privilege, error.why)
         elif isinstance(error, NotSupported | UnknownObject) and not call.sent:
-            self._audit.failed(session, "call not forwarded", call.told, error)
+            self._audit.failed(session, "call not forwarded", call.description, error)
 
     def transferred(
         self, session: Session | None, what: str, result: str, changed_by: str | None
@@ -287,7 +287,7 @@ class CallRecord:
     def not_transferred(
         self, session: Session | None, what: str, error: BaseException, changed_by: str | None
     ) -> None:
-        """The client was told something else than the upstream has said, or had left."""
+        """The client was description something else than the upstream has said, or had left."""
         result = _result_of(error)
         if changed_by is not None:
             if isinstance(error, Malformed):  # of an upload, which has stopped before its end
@@ -313,7 +313,7 @@ class CallRecord:
                 self._audit.forwarded(
                     session,
                     self._upstream,
-                    call.told,
+                    call.description,
                     result,
                     lease=call.lease,
                     operation=call.operation,

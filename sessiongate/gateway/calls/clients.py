@@ -14,7 +14,7 @@ class GatewayClient:
     """One client session, as far as this upstream goes."""
 
     __slots__ = (
-        *("_quiet", "book", "calls", "cut_short", "lost", "opening", "over", "polls", "pool"),
+        *("_idle", "book", "calls", "cut_short", "lost", "opening", "over", "polls", "pool"),
         *("session", "shared", "under_way", "version", "waits"),
     )
 
@@ -41,7 +41,7 @@ class GatewayClient:
         self.cut_short: set[str] = set()
         """Collectors whose last answer was not all that there was."""
         self.under_way = 0
-        self._quiet: asyncio.Event | None = None
+        self._idle: asyncio.Event | None = None
         """Made by who waits for it that nothing of it is under way."""
 
     @property
@@ -49,7 +49,7 @@ class GatewayClient:
         """Whose session it is."""
         return Person(self.session.provider, self.session.principal)
 
-    def have(self, book: Book, version: int) -> None:
+    def update(self, book: Book, version: int) -> None:
         """Take over what it has, unless that is known better."""
         if version >= self.version:
             self.book, self.version = book, version
@@ -61,15 +61,15 @@ class GatewayClient:
     def end(self) -> None:
         """It is no longer."""
         self.under_way -= 1
-        if not self.under_way and self._quiet is not None:
-            self._quiet.set()
-            self._quiet = None
+        if not self.under_way and self._idle is not None:
+            self._idle.set()
+            self._idle = None
 
-    async def quiet(self) -> None:
+    async def wait_idle(self) -> None:
         """Wait until nothing of it is under way."""
         if self.under_way:
-            self._quiet = self._quiet or asyncio.Event()
-            await self._quiet.wait()
+            self._idle = self._idle or asyncio.Event()
+            await self._idle.wait()
 
     def require_alive(self) -> None:
         """Raise NoSession where the session has ended meanwhile."""

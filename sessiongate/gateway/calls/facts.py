@@ -43,8 +43,8 @@ def _facts(kind: str, method: str, pages: bool) -> CallFacts:
     leaves = opens or pages or verdict.state is State.PAGE
     return CallFacts(
         verdict,
-        named(method),
-        named(kind),
+        loggable(method),
+        loggable(kind),
         opens,
         leaves,
         verdict.kind is not Kind.STATELESS or pages,
@@ -54,16 +54,16 @@ def _facts(kind: str, method: str, pages: bool) -> CallFacts:
     )
 
 
-_kept = lru_cache(maxsize=2048)(_facts)
+_cached_facts = lru_cache(maxsize=2048)(_facts)
 
 
 def facts_of(request: Relayed) -> CallFacts:
     """Those of a request."""
     kind, method = request.target.kind, request.method
-    find = _kept if len(kind) + len(method) <= _LONGEST_KEPT else _facts
+    find = _cached_facts if len(kind) + len(method) <= _LONGEST_KEPT else _facts
     return find(kind, method, request.pages)
 
 
-def named(text: str) -> str:
+def loggable(text: str) -> str:
     """The name of a method or type, for logs and audit; "?" for what is none."""
     return text if _NAME.fullmatch(text) else "?"

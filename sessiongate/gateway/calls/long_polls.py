@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from sessiongate.errors import UpstreamUnavailable, WaitCancelled
-from sessiongate.gateway.apart import Apart
+from sessiongate.gateway.background import BackgroundTasks
 from sessiongate.gateway.calls.call import ForwardedCall
 from sessiongate.gateway.calls.clients import Clients, GatewayClient
 from sessiongate.gateway.calls.large_replies import StreamedAnswer
-from sessiongate.gateway.calls.poll_places import PollPlaces
+from sessiongate.gateway.calls.poll_slots import PollSlots
 from sessiongate.gateway.calls.translation import Translation
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.standing import stopping
@@ -29,20 +29,20 @@ class LongPolls:
 
     def __init__(
         self,
-        places: PollPlaces,
+        slots: PollSlots,
         clients: Clients,
         own: OwnCalls,
         translation: Translation,
-        apart: Apart,
-        goes_on: Callable[[GatewayClient, ForwardedCall, StreamedAnswer], None],
+        background: BackgroundTasks,
+        count_reply: Callable[[GatewayClient, ForwardedCall, StreamedAnswer], None],
     ) -> None:
-        """`goes_on` counts an answer that is on its way as its client's."""
-        self._places = places
+        """`count_reply` counts an answer that is on its way as its client's."""
+        self._slots = slots
         self._clients = clients
         self._own = own
         self._translation = translation
-        self._apart = apart
-        self._goes_on = goes_on
+        self._background = background
+        self._count_reply = count_reply
         self._stopping = False
         self._wanted: set[ForwardedCall] = set()
         """Waits whose end is wanted, here or by their client."""
@@ -51,7 +51,7 @@ class LongPolls:
 
     def __len__(self) -> int:
         """How many are under way."""
-        return self._places.taken
+        return self._slots.taken
 
     async def run(
         self,
@@ -66,13 +66,13 @@ class LongPolls:
         """
         client.polls += 1
         try:
-            await self._have_place(client)
+            await self._take_slot(client)
         except BaseException:  # no place, or the client has gone
             self._is_over(client)
             raise
         task = asyncio.create_task(self._answered(client, call, send), name="wait")
         client.waits[task] = call
-        task.add_done_callback(lambda task: self._has_ended(client, task))
+        task.add_done_callback(lambda task: self._on_end(client, task))
         gone = asyncio.Event()
         when_gone(gone.set)
         leaving = asyncio.create_task(gone.wait(), name="client gone")
@@ -97,7 +97,7 @@ class LongPolls:
     def ends_some(self, client: GatewayClient, call: ForwardedCall) -> None:
         """The client itself is about to end its waits at a collector."""
         if call.request.method in _ENDING:
-            self._wanted.update(_beside(client, call))
+            self._wanted.update(_waits_at_the_collector(client, call))
 
     def stop(self) -> None:
         """Begin none any more, and end those under way: their clients may come again."""
@@ -120,7 +120,7 @@ class LongPolls:
         while True:
             answer = await send(client, call)
             if not replies.says_it_was_cancelled(answer):
-                self._has_told(client, call, answer)
+                self._note_if_cut_short(client, call, answer)
                 return answer
             hit = call in self._hit
             self._hit.discard(call)
@@ -129,7 +129,7 @@ class LongPolls:
                 return answer
             once = once and hit
 
-    def _has_told(self, client: GatewayClient, call: ForwardedCall, answer: Answer) -> None:
+    def _note_if_cut_short(self, client: GatewayClient, call: ForwardedCall, answer: Answer) -> None:
         """Remember whether it is all that there was, which stands at its end."""
         collector, is_cut_short = call.request.target.name, call.form.replies.is_cut_short
 
@@ -139,15 +139,15 @@ class LongPolls:
 
         client.cut_short.discard(collector)
         if isinstance(answer, StreamedAnswer):
-            self._goes_on(client, call, answer)
+            self._count_reply(client, call, answer)
             answer.reply.when_passed(look)
         else:
             look(answer.body)
 
-    async def _have_place(self, client: GatewayClient) -> None:
-        await self._places.take(client.person)
+    async def _take_slot(self, client: GatewayClient) -> None:
+        await self._slots.take(client.person)
         if client.over or self._stopping:
-            self._places.give_back(client.person)
+            self._slots.give_back(client.person)
             self._refuse(client)
 
     def _refuse(self, client: GatewayClient) -> None:
@@ -169,9 +169,9 @@ class LongPolls:
             self._refuse(client)
         return answer
 
-    def _has_ended(self, client: GatewayClient, task: asyncio.Task[Answer]) -> None:
+    def _on_end(self, client: GatewayClient, task: asyncio.Task[Answer]) -> None:
         """The upstream has let go of it, or we of the upstream."""
-        self._places.give_back(client.person)
+        self._slots.give_back(client.person)
         call = client.waits.pop(task)
         self._wanted.discard(call)
         self._hit.discard(call)
@@ -188,7 +188,7 @@ class LongPolls:
         self, client: GatewayClient, task: asyncio.Task[Answer], call: ForwardedCall
     ) -> None:
         self._wanted.add(call)
-        self._apart.begin(self._end(client, task, call), "end a wait")
+        self._background.begin(self._end(client, task, call), "end a wait")
 
     async def _end(
         self, client: GatewayClient, task: asyncio.Task[Answer], call: ForwardedCall
@@ -199,7 +199,7 @@ class LongPolls:
             if lease is not None and call.sent:
                 async with asyncio.timeout(_CANCELLING):
                     target = self._translation.target(lease, client, call.request)
-                    self._hit.update(_beside(client, call) - self._wanted)
+                    self._hit.update(_waits_at_the_collector(client, call) - self._wanted)
                     await self._own.cancel_wait(lease, target)
                     await asyncio.wait({task})
         except (UpstreamUnavailable, TimeoutError):
@@ -218,7 +218,7 @@ def _drop(task: asyncio.Task[Answer]) -> None:
             answer.reply.close()
 
 
-def _beside(client: GatewayClient, call: ForwardedCall) -> set[ForwardedCall]:
+def _waits_at_the_collector(client: GatewayClient, call: ForwardedCall) -> set[ForwardedCall]:
     """The waits of a client at the collector that a call of it is for."""
     name = call.request.target.name
     return {one for one in client.waits.values() if one.request.target.name == name}

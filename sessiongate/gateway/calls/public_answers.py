@@ -28,10 +28,10 @@ from sessiongate.wire.vim import relayed_reply as replies
 from sessiongate.wire.vim.client import envelope
 from sessiongate.wire.vim.json import PREFIX
 
-KEPT = 600.0
+CACHE_TIME = 600.0
 """Seconds for which an answer serves all who ask."""
 
-REFUSAL_KEPT = 5.0
+REFUSAL_CACHE_TIME = 5.0
 """The same of a fault, and of an upstream that does not answer."""
 
 MOST_VERSIONS = 64
@@ -63,7 +63,7 @@ class PublicAnswers:
         self._timeout = timeout
         self._is_paused = is_paused
         self._tokens = tokens
-        self._kept: dict[str, _Kept] = {}
+        self._cache: dict[str, _CachedAnswer] = {}
         self._listed: tuple[Answer | None, tuple[str, ...]] = (None, ())
 
     async def service_content(self, action: str) -> Answer:
@@ -130,15 +130,15 @@ class PublicAnswers:
             of_now = {"versions", "vsan versions", _IN_SOAP}
             of_now |= {f"{_DESCRIPTION}{path}" for path in wsdl.VENDORS}
             of_now |= {f"{form}{one}" for form in _FORMS for one in self._listed[1]}
-            self._kept = {key: kept for key, kept in self._kept.items() if key in of_now}
+            self._cache = {key: kept for key, kept in self._cache.items() if key in of_now}
         return self._listed[1]
 
     async def _of(self, key: str, ask: Ask) -> Answer:
-        kept, paused = self._kept.get(key), self._is_paused()
+        kept, paused = self._cache.get(key), self._is_paused()
         if kept is None or kept.is_over(paused=paused):
             if paused:
                 raise Standing.PAUSED.refusal()
-            kept = self._kept[key] = _Kept(asyncio.create_task(self._ask(ask), name="ask upstream"))
+            kept = self._cache[key] = _CachedAnswer(asyncio.create_task(self._ask(ask), name="ask upstream"))
         try:
             return await asyncio.shield(kept.task)
         except UpstreamUnavailable as error:
@@ -151,7 +151,7 @@ class PublicAnswers:
         answer = await self._exchange.exchange(ask, within=self._timeout, largest=largest)
         if answer.status == 404 and (described or ask.path == service_versions.VSAN_PATH):
             raise UnknownAddress("the upstream has nothing there")
-        if not _is_its_own(ask, answer):
+        if not _is_from_the_service(ask, answer):
             raise UpstreamUnavailable(f"status {answer.status}, and none of its own answers")
         try:
             self._tokens.require_none(answer.body)
@@ -160,7 +160,7 @@ class PublicAnswers:
         return answer
 
 
-class _Kept:
+class _CachedAnswer:
     """An answer, or the question that is under way."""
 
     __slots__ = ("_due", "_good", "task")
@@ -178,10 +178,10 @@ class _Kept:
     def _done(self, task: asyncio.Task[Answer]) -> None:
         failed = task.cancelled() or task.exception() is not None
         self._good = not failed and task.result().status == 200
-        self._due = task.get_loop().time() + (KEPT if self._good else REFUSAL_KEPT)
+        self._due = task.get_loop().time() + (CACHE_TIME if self._good else REFUSAL_CACHE_TIME)
 
 
-def _is_its_own(ask: Ask, answer: Answer) -> bool:
+def _is_from_the_service(ask: Ask, answer: Answer) -> bool:
     """Whether the service itself has answered, and not something in front of it."""
     if ask.path in wsdl.VENDORS:
         return answer.status == 200 and wsdl.is_description(answer.body)

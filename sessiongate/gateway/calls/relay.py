@@ -23,13 +23,13 @@ from sessiongate.gateway.calls.call import (
     UnreadCall,
 )
 from sessiongate.gateway.calls.clients import Clients, GatewayClient
-from sessiongate.gateway.calls.endings import Endings
+from sessiongate.gateway.calls.teardown import Teardown
 from sessiongate.gateway.calls.large_replies import StreamedAnswer
 from sessiongate.gateway.calls.long_polls import LongPolls, WhenGone
 from sessiongate.gateway.calls.permits import Permits
-from sessiongate.gateway.calls.poll_places import PollPlaces
-from sessiongate.gateway.calls.repeats import is_repeated, once_more
-from sessiongate.gateway.calls.stays import Stay, Stays
+from sessiongate.gateway.calls.poll_slots import PollSlots
+from sessiongate.gateway.calls.retries import may_retry, retry_once
+from sessiongate.gateway.calls.checkouts import Checkout, Checkouts
 from sessiongate.gateway.calls.translation import Translation, enough_of
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
@@ -59,7 +59,7 @@ class Relay:
         rules: RelayRules,
         exchange: Exchange,
         own: OwnCalls,
-        stays: Stays,
+        checkouts: Checkouts,
         pool_of: Callable[[Session], Awaitable[Pool]],
         end_session: Callable[[str, Ended], Awaitable[object]],
         lease_lost: Callable[[Lease], Awaitable[None]],
@@ -72,24 +72,24 @@ class Relay:
         self._permits = Permits(rules)
         self._exchange = exchange
         self._own = own
-        self.stays = stays
+        self.checkouts = checkouts
         self.pool_of = pool_of
         self._record = record
         self._touch = touch
         self._touch_at = 0.0
-        self.clients = Clients(shared=stays.books.shared)
+        self.clients = Clients(shared=checkouts.books.shared)
         self._translation = Translation(
-            stays, own, tokens, rules.timeout.total_seconds(), shared=rules.shared
+            checkouts, own, tokens, rules.timeout.total_seconds(), shared=rules.shared
         )
-        self._apart = stays.apart
-        places = PollPlaces(rules.waits, rules.queue_time)
+        self._background = checkouts.background
+        slots = PollSlots(rules.waits, rules.queue_time)
         self._polls = LongPolls(
-            places, self.clients, own, self._translation, self._apart, self._goes_on
+            slots, self.clients, own, self._translation, self._background, self._count_reply
         )
-        self.endings = Endings(
-            self.clients, own, self._polls, stays, pool_of, end_session, lease_lost
+        self.teardown = Teardown(
+            self.clients, own, self._polls, checkouts, pool_of, end_session, lease_lost
         )
-        stays.on_home_gone(self.endings.lose_client)
+        checkouts.on_home_gone(self.teardown.lose_client)
 
     async def call(
         self, session: Session, request: Relayed, headers: Headers, when_gone: WhenGone
@@ -133,9 +133,9 @@ class Relay:
         """Long polls under way."""
         return len(self._polls)
 
-    def leave(self, session: Session) -> None:
+    def session_ended(self, session: Session) -> None:
         """A session has ended: its waits end now, and what it had at the upstream soon."""
-        self.endings.leave(session)
+        self.teardown.session_ended(session)
 
     def stop(self) -> None:
         """Begin no wait any more, and end those under way: the server is about to stop."""
@@ -144,26 +144,26 @@ class Relay:
     async def close(self) -> None:
         """End all waits, and wait for what is being cleared."""
         self.stop()
-        await self._apart.all_done()
+        await self._background.all_done()
 
     async def tidy(self, now: float) -> None:
-        """Forget what nobody goes on with, and end what could not be ended. Once a second."""
+        """Forget what nobody goes on with, and end what could not be ended. SendOnce a second."""
         for client in self.clients.all():
             if client.book.pages and not client.under_way:
-                await self.stays.tidy_pages(client)
+                await self.checkouts.tidy_pages(client)
                 self.clients.drop_if_idle(client)
-        await self.stays.tidy()
-        self.endings.tidy()
+        await self.checkouts.tidy()
+        self.teardown.tidy()
         if now >= self._touch_at:
             self._touch_at = now + _TOUCH
             for client in self.clients.all():
                 if client.waits:  # a wait is use of the session for as long as it lasts
-                    self._apart.begin(self._touched(client.session), "touch a session")
+                    self._background.begin(self._touched(client.session), "touch a session")
 
     async def expire(self, pool: Pool, lease: Lease) -> None:
         """End the sessions of those who have something in a lease that is too old, and it."""
         with suppress(Unavailable):  # it is still too old in a second
-            await self.endings.expire(pool, lease)
+            await self.teardown.expire(pool, lease)
 
     async def probe(self, pool: Pool, lease: Lease) -> None:
         """See whether a lease is alive, and what follows if it is not."""
@@ -172,7 +172,7 @@ class Relay:
         except Unavailable:
             return  # nobody knows, and a call will find out
         if not alive:
-            await self.endings.lose(pool, lease)
+            await self.teardown.lose(pool, lease)
 
     # One call, by one lease.
 
@@ -187,14 +187,14 @@ class Relay:
             except (LeaseRefused, OutcomeUnknown) as failed:
                 answer = await self._again(client, call, failed)
             if isinstance(answer, StreamedAnswer):
-                self._goes_on(client, call, answer)
+                self._count_reply(client, call, answer)
             return answer
         finally:
             client.calls -= 1
             client.opening -= call.opens
             self._is_over(client)
 
-    def _goes_on(self, client: GatewayClient, call: ForwardedCall, answer: StreamedAnswer) -> None:
+    def _count_reply(self, client: GatewayClient, call: ForwardedCall, answer: StreamedAnswer) -> None:
         """Count a large reply as one of its client's calls for as long as it lasts.
 
         It has no place at the lease any more: a client that reads slowly keeps it from nobody.
@@ -223,25 +223,25 @@ class Relay:
 
         async def may_follow(refused: LeaseRefused) -> bool:
             if refused.lost and call.verdict.state is State.PAGE:
-                await self.endings.lose_client(client)  # the read went on in there
+                await self.teardown.lose_client(client)  # the read went on in there
             client.require_alive()
-            return refused.lost or (is_repeated(call) and not client.book.size)
+            return refused.lost or (may_retry(call) and not client.book.size)
 
-        return await once_more(failed, lambda: self._once(client, call), client, call, may_follow)
+        return await retry_once(failed, lambda: self._once(client, call), client, call, may_follow)
 
     async def _once(self, client: GatewayClient, call: ForwardedCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
         pool = client.pool = await self.pool_of(client.session)
-        stay = await self.stays.take(
+        checkout = await self.checkouts.take(
             pool, client, home=call.facts.goes_home, wait=call.waits, names=call.request.named
         )
-        lease = stay.lease
-        call.took(lease.id)
+        lease = checkout.lease
+        call.took_lease(lease.id)
         try:
             client.require_alive()
             if call.opens:
                 self._permits.require_room(client)
-            changes = await self._changes(stay, client, call)
+            changes = await self._changes(checkout, client, call)
             if isinstance(changes, Answer):
                 answer = changes
             else:
@@ -251,39 +251,39 @@ class Relay:
                 pool.retire(lease)  # something is perhaps left in it that nobody can name
             raise
         finally:
-            if not self.stays.give_back_now(stay):
-                await self.stays.give_back(stay)
+            if not self.checkouts.give_back_now(checkout):
+                await self.checkouts.give_back(checkout)
         if answer.status == 200 or not call.form.replies.says_session_is_over(answer):
             return answer
 
-        async def told() -> Answer:
+        async def client_answer() -> Answer:
             return self._translation.reply(lease, client, call, answer)
 
-        raise await self.refused(stay, told)
+        raise await self.refused(checkout, client_answer)
 
     async def refused(
         self,
-        stay: Stay,
-        told: Callable[[], Awaitable[Answer]] | None,
-        doubts: Callable[[Lease], Awaitable[bool]] | None = None,
+        checkout: Checkout,
+        client_answer: Callable[[], Awaitable[Answer]] | None,
+        makes_suspect: Callable[[Lease], Awaitable[bool]] | None = None,
     ) -> LeaseRefused:
         """What is to be raised where the session of a lease was not let in, once it was given back.
 
-        `told` is what the client hears of one that lives; None where nothing was sent by it.
-        `doubts` says whether others are to beware of that one; they are, if it is not given.
+        `client_answer` gives what the client gets where it lives; None where nothing was sent by
+        it. `makes_suspect` says whether the lease is then suspect for others; it is, if not given.
         Raises OutcomeUnknown where nobody knows whether it lives.
         """
-        pool, lease = stay.pool, stay.lease
+        pool, lease = checkout.pool, checkout.lease
         try:
             alive = await self.lives(pool, lease)
-            doubted = alive and (doubts is None or await doubts(lease))
+            suspected = alive and (makes_suspect is None or await makes_suspect(lease))
         except UpstreamUnavailable as error:
             raise OutcomeUnknown(str(error)) from None
-        if not alive or told is None:
+        if not alive or client_answer is None:
             return LeaseRefused(None)
-        if doubted and lease.doubt(stay.client.session.key):
+        if suspected and lease.suspect(checkout.client.session.key):
             pool.retire(lease)  # something behind it refuses: nobody else begins there
-        return LeaseRefused(await told())
+        return LeaseRefused(await client_answer())
 
     async def lives(self, pool: Pool, lease: Lease) -> bool:
         """Whether a lease lives that has refused a call. Raises UpstreamUnavailable.
@@ -292,10 +292,10 @@ class Relay:
         """
         alive = await self._own.lives(lease)
         if not alive:  # apart, since it ends waits, of which this may be one
-            await asyncio.shield(self._apart.begin(self.endings.lose(pool, lease), "lose a lease"))
+            await asyncio.shield(self._background.begin(self.teardown.lose(pool, lease), "lose a lease"))
         return alive
 
-    async def lend(self, session: Session) -> Stay:
+    async def lend(self, session: Session) -> Checkout:
         """A lease for what is sent beside the calls, and takes no place of one: until `take_back`.
 
         Raises NoSession where the session is over, or what it had, and as `call` does.
@@ -304,23 +304,23 @@ class Relay:
         client.begin()
         try:
             pool = client.pool = await self.pool_of(session)
-            return await self.stays.take(pool, client, home=False, wait=True)
+            return await self.checkouts.take(pool, client, home=False, wait=True)
         except BaseException as error:  # or the client has gone: nothing is under way of it
             self._is_over(client)
             if isinstance(error, LeaseRefused):
                 raise NoSession("what it had at the upstream is gone") from None
             raise
 
-    async def take_back(self, stay: Stay) -> None:
+    async def take_back(self, checkout: Checkout) -> None:
         """What was lent is used no longer."""
         try:
-            await self.stays.give_back(stay)
+            await self.checkouts.give_back(checkout)
         finally:
-            self._is_over(stay.client)
+            self._is_over(checkout.client)
 
-    def take_back_soon(self, stay: Stay) -> None:
+    def take_back_soon(self, checkout: Checkout) -> None:
         """The same, where nobody can wait for it."""
-        self._apart.begin(self.take_back(stay), "give back a lease")
+        self._background.begin(self.take_back(checkout), "give back a lease")
 
     def _is_over(self, client: GatewayClient) -> None:
         client.end()
@@ -328,22 +328,22 @@ class Relay:
 
     def client_of(self, session: Session) -> GatewayClient:
         """The client of a session. Raises NoSession where that has ended."""
-        self.endings.require_alive(session)
+        self.teardown.require_alive(session)
         client = self.clients.of(session)
         client.require_alive()
         return client
 
     async def _changes(
-        self, stay: Stay, client: GatewayClient, call: ForwardedCall
+        self, checkout: Checkout, client: GatewayClient, call: ForwardedCall
     ) -> Mapping[Place, str] | Answer:
         """What the upstream is to read in the place of what; its answer where the lease is over."""
-        if self._translation.leaves(call):
+        if self._translation.passes_unchanged(call):
             return {}
         try:
-            changes = await self._translation.request(stay, client, call)
+            changes = await self._translation.request(checkout, client, call)
         except SessionOver as over:
             return over.answer
-        stay.pool.hold(client.session.key, client.holds)  # it has a collector now, perhaps
+        checkout.pool.hold(client.session.key, client.holds)  # it has a collector now, perhaps
         client.require_alive()
         return changes
 

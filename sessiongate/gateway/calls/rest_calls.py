@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from typing import Protocol
 
 from sessiongate.gateway.calls.call import CallUnderWay
-from sessiongate.gateway.calls.long_readings import LongReadings
+from sessiongate.gateway.calls.parse_queue import ParseQueue
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.rest_tokens import RestTokens
@@ -68,7 +68,7 @@ class RestCall:
         *,
         operation: str,
         tokens: RestTokens,
-        readings: LongReadings,
+        parse_queue: ParseQueue,
         theirs: str,
         ours: str,
     ) -> None:
@@ -79,7 +79,7 @@ class RestCall:
         )
         self._request = request
         self._tokens = tokens
-        self._readings = readings
+        self._parse_queue = parse_queue
         self._theirs = theirs
         self._ours = ours
         self._carried = _NOTHING
@@ -89,7 +89,7 @@ class RestCall:
         if not self.under_way.size:
             return
         if self._request.is_long:
-            await self._readings.take(self._request.require_read)
+            await self._parse_queue.take(self._request.require_read)
         else:
             self._request.require_read()
 
@@ -103,9 +103,9 @@ class RestCall:
         """Whether it says that there is no session that lives."""
         return wire.says_unauthenticated(answer)
 
-    async def doubts(self, lease: Lease) -> bool:
+    async def makes_suspect(self, lease: Lease) -> bool:
         """Whether the Automation API does not know a session that lives."""
-        return await self._tokens.doubts(lease, self._carried)
+        return await self._tokens.makes_suspect(lease, self._carried)
 
     def is_from_the_service(self, answer: Answer) -> bool:
         """Whether the service has answered, and not something in front of it."""
@@ -148,10 +148,10 @@ class RestRelay:
         url: str,
         side: SideRelay,
         tokens: RestTokens,
-        readings: LongReadings,
+        parse_queue: ParseQueue,
     ) -> None:
         self._rules = rules
-        self._readings = readings
+        self._parse_queue = parse_queue
         self._url = url
         self._side = side
         self._tokens = tokens
@@ -200,7 +200,7 @@ class RestRelay:
             headers,
             operation=operation,
             tokens=self._tokens,
-            readings=self._readings,
+            parse_queue=self._parse_queue,
             theirs=self._url,
             ours=ours,
         )

@@ -4,7 +4,7 @@ import asyncio
 
 from sessiongate.errors import OutcomeUnknown, UnknownAddress
 from sessiongate.gateway.calls.call import CallUnderWay
-from sessiongate.gateway.calls.facts import named
+from sessiongate.gateway.calls.facts import loggable
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
@@ -35,8 +35,8 @@ class ServiceCall:
         self.under_way = CallUnderWay(
             verdict,
             headers,
-            method=named(request.method),
-            kind=named(request.target.kind),
+            method=loggable(request.method),
+            kind=loggable(request.target.kind),
             operation=request.operation_id,
             size=len(request.document),
         )
@@ -57,7 +57,7 @@ class ServiceCall:
         """Whether it says that there is no session that lives."""
         return replies.says_session_is_over(answer)
 
-    async def doubts(self, lease: Lease) -> bool:
+    async def makes_suspect(self, lease: Lease) -> bool:
         """A service that does not know a session that lives is not to be asked by it again."""
         return True
 

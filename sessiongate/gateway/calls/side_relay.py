@@ -22,8 +22,8 @@ from sessiongate.gateway.calls.book import TICKET, too_many
 from sessiongate.gateway.calls.call import CallRecord, CallUnderWay, LeaseRefused
 from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.gateway.calls.relay import LARGEST_REPLY, Relay
-from sessiongate.gateway.calls.repeats import is_repeated, once_more
-from sessiongate.gateway.calls.stays import Stay
+from sessiongate.gateway.calls.retries import may_retry, retry_once
+from sessiongate.gateway.calls.checkouts import Checkout
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.renewals import LeaseOver
 from sessiongate.gateway.relay_rules import RelayRules
@@ -65,7 +65,7 @@ class SideCall(Protocol):
         """Whether it says that there is no session that lives."""
         ...
 
-    async def doubts(self, lease: Lease) -> bool:
+    async def makes_suspect(self, lease: Lease) -> bool:
         """After a refusal by a lease that lives: whether others are to beware of it."""
         ...
 
@@ -161,19 +161,19 @@ class SideRelay:
         under_way = call.under_way
 
         async def may_follow(_: LeaseRefused) -> bool:
-            return call.refusal_is_sure or is_repeated(under_way)
+            return call.refusal_is_sure or may_retry(under_way)
 
         once = partial(self._once, client, call)
-        return await once_more(failed, once, client, under_way, may_follow)
+        return await retry_once(failed, once, client, under_way, may_follow)
 
     async def _once(self, client: GatewayClient, call: SideCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
         under_way, session = call.under_way, client.session
         pool = client.pool = await self.relay.pool_of(session)
         home = under_way.verdict.kind is not _STATELESS
-        stay = await self.relay.stays.take(pool, client, home=home)
-        lease, answer = stay.lease, None
-        under_way.took(lease.id)
+        checkout = await self.relay.checkouts.take(pool, client, home=home)
+        lease, answer = checkout.lease, None
+        under_way.took_lease(lease.id)
         try:
             if client.over:
                 client.require_alive()
@@ -194,16 +194,16 @@ class SideRelay:
                 raise OutcomeUnknown(why)
             if not call.is_refused(answer):
                 if under_way.keeps_for and answer.status == 200:
-                    await self._keep(stay, under_way.keeps_for)
+                    await self._keep(checkout, under_way.keeps_for)
                 return await call.reply(lease, session, answer)
         except LeaseOver:
             pass  # as if it had refused: nothing was sent by it
         finally:
-            if not self.relay.stays.give_back_now(stay):
-                await self.relay.stays.give_back(stay)
-        told = None if answer is None else partial(call.reply, lease, session, answer)
+            if not self.relay.checkouts.give_back_now(checkout):
+                await self.relay.checkouts.give_back(checkout)
+        client_answer = None if answer is None else partial(call.reply, lease, session, answer)
         try:
-            refused = await self.relay.refused(stay, told, call.doubts)
+            refused = await self.relay.refused(checkout, client_answer, call.makes_suspect)
         except OutcomeUnknown as unknown:
             if not call.refusal_is_sure:
                 raise
@@ -211,16 +211,16 @@ class SideRelay:
             raise UpstreamUnavailable(str(unknown)) from None
         raise refused
 
-    async def _keep(self, stay: Stay, seconds: float) -> None:
+    async def _keep(self, checkout: Checkout, seconds: float) -> None:
         """Have the session there stay, for what its client has been given.
 
         Raises OutcomeUnknown where that cannot be, and NoSession where the client's has ended.
         """
-        stays, client = self.relay.stays, stay.client
-        page = f"{TICKET}{stay.name}", stays.now() + seconds
+        checkouts, client = self.relay.checkouts, checkout.client
+        page = f"{TICKET}{checkout.checkout}", checkouts.now() + seconds
         changes = Changes(ended=too_many(client.book), page=page)
         try:
-            noted = await stays.note(client, stay.lease, changes)
+            noted = await checkouts.note(client, checkout.lease, changes)
         except Unavailable as error:
             raise OutcomeUnknown(str(error)) from None
         if not noted:

@@ -112,7 +112,7 @@ class _TicketCall:
     def is_refused(self, answer: Answer) -> bool:
         return relayed_reply.says_session_is_over(answer)
 
-    async def doubts(self, lease: Lease) -> bool:
+    async def makes_suspect(self, lease: Lease) -> bool:
         return True
 
     def is_from_the_service(self, answer: Answer) -> bool:

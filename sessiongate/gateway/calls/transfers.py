@@ -21,8 +21,8 @@ from sessiongate.errors import (
     Unavailable,
 )
 from sessiongate.gateway.calls.call import CallRecord
-from sessiongate.gateway.calls.poll_places import PollPlaces
-from sessiongate.gateway.calls.stays import Stay
+from sessiongate.gateway.calls.poll_slots import PollSlots
+from sessiongate.gateway.calls.checkouts import Checkout
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.standing import Standing
@@ -32,36 +32,36 @@ from sessiongate.rules import byte_ranges
 from sessiongate.rules.relay_rest import is_below
 from sessiongate.rules.transfers import READING, Family, leads_to, reply_headers
 from sessiongate.session import Person, Session
-from sessiongate.upstream.exchange import Exchange, Outgoing
-from sessiongate.upstream.line import Incoming
+from sessiongate.upstream.exchange import Exchange, OutgoingBody
+from sessiongate.upstream.connection import IncomingReply
 from sessiongate.wire.http import Ask, Headers
 from sessiongate.wire.vim.client import session_cookie
 
-# What those without a session may have of the places: the ticket is the upstream's to judge.
-_STRANGERS = 4
+# What those without a session may have of the slots: the ticket is the upstream's to judge.
+_SHARE_OF_STRANGERS = 4
 
 _TOUCH = 60.0
 """Seconds between two uses of a session whose transfer goes on."""
 
-_MOST_ASTRAY = 16
+_MOST_LOGGED_HOSTS = 16
 """Hosts that the log is told of: the upstream chooses how many there are."""
 
 _OVER = "the session at the upstream has ended"
 
 # What something in front of the upstream says when it has lost sight of it.
-_LOST_SIGHT = frozenset({502, 503, 504})
+_GATEWAY_ERRORS = frozenset({502, 503, 504})
 
 _log = structlog.get_logger(__name__)
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class TransferRequest(msgspec.Struct, frozen=True):
     """What a client wants of an upstream: `target` is path and query, as it sent them."""
 
     family: Family
     method: str
     target: str
     headers: Headers
-    upload: Outgoing | None
+    upload: OutgoingBody | None
     address: str
     """Whose it is where there is no session."""
 
@@ -83,8 +83,8 @@ class Transfers:
         self,
         rules: RelayRules,
         exchange: Exchange,
-        take: Callable[[Session], Awaitable[Stay]],
-        give_back: Callable[[Stay], None],
+        take: Callable[[Session], Awaitable[Checkout]],
+        give_back: Callable[[Checkout], None],
         probe: Callable[[Pool, Lease], Awaitable[None]],
         is_paused: Callable[[], bool],
         record: CallRecord,
@@ -104,11 +104,11 @@ class Transfers:
         self._touch = touch
         self._tokens = tokens
         self._touch_at = 0.0
-        self._places = PollPlaces(rules.transfers, rules.queue_time)
-        strangers = max(1, rules.transfers // _STRANGERS)
-        self._places_of_strangers = PollPlaces(strangers, rules.queue_time)
+        self._slots = PollSlots(rules.transfers, rules.queue_time)
+        strangers = max(1, rules.transfers // _SHARE_OF_STRANGERS)
+        self._slots_of_strangers = PollSlots(strangers, rules.queue_time)
         self._under_way: dict[Transfer, None] = {}
-        self._astray: set[str] = set()
+        self._logged_hosts: set[str] = set()
         self._touching: set[asyncio.Task[None]] = set()
 
     @property
@@ -119,7 +119,7 @@ class Transfers:
     async def begin(
         self,
         session: Session | None,
-        wanted: Wanted,
+        wanted: TransferRequest,
         when_gone: Callable[[Callable[[], None]], None],
     ) -> "Transfer":
         """The head of the upstream's reply; its body is taken from what is returned.
@@ -132,7 +132,7 @@ class Transfers:
         transfer.held.callback(self._under_way.pop, transfer, None)
         try:
             self._check(session, wanted)
-            await self._have_place(transfer)
+            await self._take_slot(transfer)
             if wanted.reads:  # what changes something is seen to its end
                 when_gone(transfer.end)
             await self._open(transfer)
@@ -141,7 +141,7 @@ class Transfers:
             raise
         return transfer
 
-    def leave(self, key: str) -> None:
+    def session_ended(self, key: str) -> None:
         """The session of this key has ended: so have its transfers."""
         for transfer in list(self._under_way):
             if transfer.session is not None and transfer.session.key == key:
@@ -163,7 +163,7 @@ class Transfers:
             self._touching.add(task)
             task.add_done_callback(self._touching.discard)
 
-    def _check(self, session: Session | None, wanted: Wanted) -> None:
+    def _check(self, session: Session | None, wanted: TransferRequest) -> None:
         if is_below(wanted.target.partition("?")[0], self._rules.denied):
             raise NotSupported("this address is not forwarded")
         if session is not None:
@@ -176,14 +176,14 @@ class Transfers:
         if self._is_paused():
             raise Standing.PAUSED.refusal()
 
-    async def _have_place(self, transfer: "Transfer") -> None:
+    async def _take_slot(self, transfer: "Transfer") -> None:
         session = transfer.session
         if session is None:
-            places, person = self._places_of_strangers, Person("", transfer.wanted.address)
+            slots, person = self._slots_of_strangers, Person("", transfer.wanted.address)
         else:
-            places, person = self._places, Person(session.provider, session.principal)
-        await places.take(person)
-        transfer.held.callback(places.give_back, person)
+            slots, person = self._slots, Person(session.provider, session.principal)
+        await slots.take(person)
+        transfer.held.callback(slots.give_back, person)
 
     async def _open(self, transfer: "Transfer") -> None:
         """Send it, and have the head of the reply. A read is sent again where that failed."""
@@ -205,16 +205,16 @@ class Transfers:
         with ExitStack() as held:
             pool = lease = None
             if session is not None:
-                stay = await self._take(session)
-                held.callback(self._give_back, stay)
-                pool, lease = stay.pool, stay.lease
+                checkout = await self._take(session)
+                held.callback(self._give_back, checkout)
+                pool, lease = checkout.pool, checkout.lease
                 transfer.lease = lease.id
             reply = await self._send(transfer, lease)
             held.callback(reply.close)
-            if reply.status in _LOST_SIGHT and not wanted.reads:
+            if reply.status in _GATEWAY_ERRORS and not wanted.reads:
                 raise OutcomeUnknown(f"status {reply.status} of something in front of it")
             if reply.status != 401 or pool is None or lease is None:
-                self._begins(transfer, reply)
+                self._start_reply(transfer, reply)
                 transfer.held.push(held.pop_all())
                 return True
         await self._probe(pool, lease)
@@ -222,7 +222,7 @@ class Transfers:
             raise NoPermission(USE, "the upstream has answered 401 by a session that lives")
         return False
 
-    def _told(self, reply: Incoming) -> Headers:
+    def _client_headers(self, reply: IncomingReply) -> Headers:
         """What of its head the client gets. Raises NotSupported where it would lead astray."""
         rules = self._rules
         headers = reply_headers(
@@ -231,8 +231,8 @@ class Transfers:
         lost = [value for name, value in reply.headers if name == "location"]
         if 300 <= reply.status < 400 and lost and "location" not in dict(headers):
             host = leads_to(lost[0])
-            if host not in self._astray and len(self._astray) < _MOST_ASTRAY:
-                self._astray.add(host)
+            if host not in self._logged_hosts and len(self._logged_hosts) < _MOST_LOGGED_HOSTS:
+                self._logged_hosts.add(host)
                 _log.warning(
                     "a file is said to be at another host, and the client is not sent there",
                     upstream=rules.upstream,
@@ -243,17 +243,17 @@ class Transfers:
             raise NotSupported("the upstream points to another server, which is not passed on")
         return headers
 
-    def _begins(self, transfer: "Transfer", reply: Incoming) -> None:
+    def _start_reply(self, transfer: "Transfer", reply: IncomingReply) -> None:
         """The head has come, and may go on. Raises where it may not."""
-        headers = transfer.cut(reply, self._told(reply))
+        headers = transfer.cut(reply, self._client_headers(reply))
         try:
             self._tokens.require_none_in([value for _, value in headers])
         except TokenShown:
             why = _held_back(transfer.wanted)
             raise (NotSupported if transfer.wanted.reads else OutcomeUnknown)(why) from None
-        transfer.goes_on(reply, headers, self._gap)
+        transfer.begin_body(reply, headers, self._gap)
 
-    async def _send(self, transfer: "Transfer", lease: Lease | None) -> Incoming:
+    async def _send(self, transfer: "Transfer", lease: Lease | None) -> IncomingReply:
         wanted, within = transfer.wanted, self._rules.timeout
         cookies = () if lease is None else (session_cookie(lease.session.token),)
         # A part comes with what stands around it: nothing is had in two halves of it.
@@ -281,7 +281,7 @@ class Transfer:
     def __init__(
         self,
         session: Session | None,
-        wanted: Wanted,
+        wanted: TransferRequest,
         record: CallRecord,
         tokens: TokensInUse,
     ) -> None:
@@ -297,7 +297,7 @@ class Transfer:
         self._record = record
         self._tokens = tokens
         self._task = asyncio.current_task()
-        self._reply: Incoming | None = None
+        self._reply: IncomingReply | None = None
         self._gap = 0.0
         self.range: byte_ranges.WantedRange | None = None
         """What the client wants of the file, which comes with what stands around it; None: all."""
@@ -319,7 +319,7 @@ class Transfer:
             return self._cut[1].length
         return self._reply.length if self._reply is not None else None
 
-    def cut(self, reply: Incoming, headers: Headers) -> Headers:
+    def cut(self, reply: IncomingReply, headers: Headers) -> Headers:
         """The headers of a reply that may be a part of a file, as that goes on to the client.
 
         Raises OutcomeUnknown for a part that is not the one that was asked for.
@@ -337,7 +337,7 @@ class Transfer:
         kept = tuple(one for one in headers if one[0] != "content-range")
         return (*kept, ("content-range", found.content_range))
 
-    def goes_on(self, reply: Incoming, headers: Headers, gap: float) -> None:
+    def goes_on(self, reply: IncomingReply, headers: Headers, gap: float) -> None:
         """The head has come."""
         self._reply, self.headers, self._gap = reply, headers, gap
 
@@ -386,7 +386,7 @@ class Transfer:
         return self.lease if self.sent and not self.wanted.reads else None
 
 
-def _held_back(wanted: Wanted) -> str:
+def _held_back(wanted: TransferRequest) -> str:
     """Why a client does not get a reply, or the rest of it."""
     shown = "a session of the upstream"
     _log.warning("a reply is held back", method=wanted.name, shows=shown)

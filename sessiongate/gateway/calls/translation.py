@@ -16,7 +16,7 @@ from sessiongate.errors import (
     UnknownObject,
     UnknownProperty,
 )
-from sessiongate.gateway.apart import to_the_end
+from sessiongate.gateway.background import run_to_completion
 from sessiongate.gateway.calls.book import PAGE_LIFE, too_many
 from sessiongate.gateway.calls.call import (
     OF_A_WHOLE_SESSION,
@@ -25,8 +25,8 @@ from sessiongate.gateway.calls.call import (
     first_of,
 )
 from sessiongate.gateway.calls.clients import GatewayClient
-from sessiongate.gateway.calls.large_replies import ENOUGH, StreamedAnswer, begun
-from sessiongate.gateway.calls.stays import Stay, Stays
+from sessiongate.gateway.calls.large_replies import ENOUGH, StreamedAnswer, begin_large_reply
+from sessiongate.gateway.calls.checkouts import Checkout, Checkouts
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
@@ -51,16 +51,16 @@ class Translation:
     """Rewrites requests and replies of one upstream."""
 
     def __init__(
-        self, stays: Stays, own: OwnCalls, tokens: TokensInUse, gap: float, *, shared: bool
+        self, checkouts: Checkouts, own: OwnCalls, tokens: TokensInUse, gap: float, *, shared: bool
     ) -> None:
         """`gap` is how many seconds a large reply may make no headway."""
-        self._stays = stays
+        self._checkouts = checkouts
         self._own = own
         self._shared = shared
         self._tokens = tokens
         self._gap = gap
 
-    def leaves(self, call: ForwardedCall) -> bool:
+    def passes_unchanged(self, call: ForwardedCall) -> bool:
         """Whether a call names nothing that is to be looked at or rewritten: `request` has nothing
         to say of it.
         """
@@ -74,13 +74,13 @@ class Translation:
         )
 
     async def request(
-        self, stay: Stay, client: GatewayClient, call: ForwardedCall
+        self, checkout: Checkout, client: GatewayClient, call: ForwardedCall
     ) -> Mapping[Place, str]:
-        """What stands in the place of what, for the upstream of this stay's lease.
+        """What stands in the place of what, for the upstream of this checkout's lease.
 
         Raises UnknownObject or UnknownProperty where it names what is not the client's.
         """
-        lease = stay.lease
+        lease = checkout.lease
         request, verdict = call.request, call.verdict
         ours, theirs = client.session.key, lease.session.user.key
         book, changes = client.book, dict[Place, str]()
@@ -104,13 +104,13 @@ class Translation:
                 changes[request.this] = book.collector
         elif not _is_own(book, changes, request, verdict):
             raise UnknownObject(request.target.kind, request.target.name)
-        if verdict.state is State.PAGE and not await self._stays.turn(stay, request.token):
+        if verdict.state is State.PAGE and not await self._checkouts.use_page(checkout, request.token):
             raise UnknownProperty("token")
         return changes
 
     async def _collector(self, lease: Lease, client: GatewayClient) -> str:
         if not client.book.collector:
-            await to_the_end(self._make_collector(lease, client))
+            await run_to_completion(self._make_collector(lease, client))
         client.require_alive()
         if not client.book.collector:
             raise NoSession("the session has ended")
@@ -122,7 +122,7 @@ class Translation:
             raise LeaseRefused(None)
         kept = False
         try:
-            noted = await self._stays.note(client, lease, Changes(collector=made))
+            noted = await self._checkouts.note(client, lease, Changes(collector=made))
             kept = noted and client.book.collector == made
         finally:
             if not kept:  # another call of the client was faster, or it is over
@@ -180,7 +180,7 @@ class Translation:
                 raise call.reply_held_back(_HIDDEN)
             return self._cleaned(lease, client, call, part)
 
-        reply = await begun(answer, first, further, self._gap)
+        reply = await begin_large_reply(answer, first, further, self._gap)
         return StreamedAnswer(answer.status, self._head(call, answer), b"", reply)
 
     def _head(self, call: ForwardedCall, answer: Answer) -> Headers:
@@ -229,7 +229,7 @@ class Translation:
         if changes == Changes():
             return
         try:
-            if await self._stays.note(client, lease, changes):
+            if await self._checkouts.note(client, lease, changes):
                 return
         except Unavailable as error:
             raise OutcomeUnknown(str(error)) from None
@@ -261,7 +261,7 @@ class Translation:
             token = replies.next_page(answer.body)
             if token:
                 ended = (*ended, *too_many(book))
-                page = token, self._stays.now() + PAGE_LIFE
+                page = token, self._checkouts.now() + PAGE_LIFE
         return Changes(ended, opened, page=page)
 
 

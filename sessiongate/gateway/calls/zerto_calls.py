@@ -63,7 +63,7 @@ class ZertoCall:
         """Whether it says that there is no session that lives."""
         return answer.status == 401
 
-    async def doubts(self, lease: Lease) -> bool:
+    async def makes_suspect(self, lease: Lease) -> bool:
         """Nobody is to beware of a session that has a new token now."""
         return False
 
@@ -77,16 +77,16 @@ class ZertoCall:
             wire.require_plain(answer)
         except Malformed as packed:
             raise self.under_way.reply_held_back(str(packed)) from None
-        headers = wire.told(answer, self._addresses)
+        headers = wire.reply_headers(answer, self._addresses)
         try:
             self._in_use.require_none_in([value for _, value in headers])
             await self._in_use.require_none_in_turns(answer.body)
         except TokenShown:
             raise self.under_way.reply_held_back("a token of the ZVM") from None
-        body = await self._turned(answer.body) if wire.is_text(answer) else answer.body
+        body = await self._rewritten(answer.body) if wire.is_text(answer) else answer.body
         return Answer(answer.status, headers, body)
 
-    async def _turned(self, body: bytes) -> bytes:
+    async def _rewritten(self, body: bytes) -> bytes:
         parts: list[bytes] = []
         for part in self._addresses.turned_parts(body):
             if parts:
@@ -132,10 +132,10 @@ class ZertoRelay:
         if not rules.shared:
             with self._side.recorded(session, call.under_way):
                 self._side.require_forwarded(session, call.under_way)
-                await self._have_alone(session)
+                await self._take_exclusive(session)
         return await self._side.call(session, call)
 
-    async def _have_alone(self, session: Session) -> None:
+    async def _take_exclusive(self, session: Session) -> None:
         """Have a session there that is this client's until it ends."""
         relay = self._side.relay
         client = relay.client_of(session)
@@ -144,12 +144,12 @@ class ZertoRelay:
         with self._side.counted(client):
             try:
                 pool = client.pool = await relay.pool_of(session)
-                stay = await relay.stays.take(pool, client, home=True)
+                checkout = await relay.checkouts.take(pool, client, home=True)
                 try:
                     if not client.book.size:
                         opened = ((session.key, _WHOLE),)
-                        await relay.stays.note(client, stay.lease, Changes(opened=opened))
+                        await relay.checkouts.note(client, checkout.lease, Changes(opened=opened))
                 finally:
-                    await relay.stays.give_back(stay)
+                    await relay.checkouts.give_back(checkout)
             except LeaseRefused as refused:
                 refused.outcome()  # raises NoSession: its session has ended with the lease

@@ -21,8 +21,8 @@ from sessiongate.errors import (
     UpstreamUnavailable,
 )
 from sessiongate.gateway.credentials.failing_logins import FailingLogins
-from sessiongate.gateway.credentials.passwords import REFUSED, Attempts, Tried
-from sessiongate.gateway.credentials.pauses import Pauses
+from sessiongate.gateway.credentials.passwords import REFUSED, LoginAttempts, FormAttempts
+from sessiongate.gateway.credentials.backoff import Backoff
 from sessiongate.gateway.credentials.shared_refusals import SOAP, SharedRefusals
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
@@ -52,7 +52,7 @@ _ELSEWHERE = (
     "the password of the service account was refused to another process, or before the start"
 )
 
-TellRefused = Callable[[str, str], Awaitable[None]]
+OnRefused = Callable[[str, str], Awaitable[None]]
 """Told of each password that was refused: the name of the account, and why."""
 
 _LARGEST = 256 * 1024
@@ -81,9 +81,9 @@ class Credential:
         *,
         locale: str = "",
         refusals: SharedRefusals | None = None,
-        attempts: Attempts | None = None,
+        attempts: LoginAttempts | None = None,
         settings: Sequence[str] = (),
-        tell: TellRefused | None = None,
+        tell: OnRefused | None = None,
         login_there: LoginThere | None = None,
     ) -> None:
         """`passwords` are read anew, from files perhaps: the one to be used, then the next one.
@@ -106,12 +106,12 @@ class Credential:
         self._exchange = exchange
         self._timeout = timeout
         self.now = now
-        self.attempts = attempts or Attempts(now)
+        self.attempts = attempts or LoginAttempts(now)
         self._tries = self.attempts.soap
         self._present: list[bytes] = []
         """Digests of those that there were at the last look."""
         self._why = _REFUSED
-        self._unknown = Pauses(now, UNKNOWN)
+        self._unknown = Backoff(now, UNKNOWN)
         self._failing = FailingLogins(upstream, name, SOAP)
         self._meters = meters or UpstreamMeters()
 
@@ -123,14 +123,14 @@ class Credential:
     @property
     def problem(self) -> str:
         """Why nothing is tried, with the setting, the rule and the way out; "" where it is."""
-        return self._said() if self.is_held_back else ""
+        return self._explanation() if self.is_held_back else ""
 
     def resume(self) -> None:
         """Try again at the next need, whatever was."""
         self._tries.forget()
-        self._unknown.over()
+        self._unknown.reset()
 
-    def look(self) -> bool:
+    def has_new_password(self) -> bool:
         """Where nothing is tried since it was refused: whether another password is there now."""
         if not self._tries.has_refused:
             return False
@@ -140,8 +140,8 @@ class Credential:
 
     async def login(self) -> UpstreamSession:
         """Open a session. Raises UpstreamUnavailable, also where nothing was tried."""
-        async with self.attempts.turn:
-            await self.hear(SOAP, self._tries)
+        async with self.attempts.lock:
+            await self.load_refusals(SOAP, self._tries)
             for password in self.usable():
                 digest = password.digest()
                 opened = await self._tried(password)
@@ -149,7 +149,7 @@ class Credential:
                     if digest != self._present[0]:
                         self._warn_of_next(digest)
                     self.attempts.take(self._tries, digest)
-                    self._unknown.over()
+                    self._unknown.reset()
                     return opened
                 await self.refuse(SOAP, self._tries, digest, self._why)
             raise self._unavailable(self._left())
@@ -161,7 +161,7 @@ class Credential:
             raise self._unavailable(left)
         return [one for one in passwords if not self._tries.left(one.digest())]
 
-    async def hear(self, form: str, tries: Tried) -> None:
+    async def load_refusals(self, form: str, tries: FormAttempts) -> None:
         """Take over what the store knows of passwords that were refused at this form of login."""
         refusals = self.refusals
         if refusals is None:
@@ -174,7 +174,7 @@ class Credential:
                 if form == SOAP:
                     self._why = _ELSEWHERE
 
-    async def refuse(self, form: str, tries: Tried, digest: bytes, why: str) -> None:
+    async def refuse(self, form: str, tries: FormAttempts, digest: bytes, why: str) -> None:
         """A password was refused at this form of login: remember it, here and in the store."""
         tries.refuse(digest)
         try:
@@ -183,13 +183,13 @@ class Credential:
         finally:
             if self._tell is not None:
                 with suppress(Unavailable):  # the log has it
-                    await self._tell(self.name, self.said(why, [digest]))
+                    await self._tell(self.name, self.explain(why, [digest]))
 
     def setting_of(self, digest: bytes) -> str:
         """The setting that holds this password."""
         return self._held_by.get(digest, self._settings[0])
 
-    def said(self, why: str, digests: Sequence[bytes]) -> str:
+    def explain(self, why: str, digests: Sequence[bytes]) -> str:
         """Why passwords are not tried, with the settings that hold them, and the way out."""
         settings = " and ".join(dict.fromkeys(map(self.setting_of, digests)))
         changed = "is noticed within seconds" if "_file" in settings else "takes a restart"
@@ -198,9 +198,9 @@ class Credential:
             f" {changed}, and `sessiongate pools resume {self._upstream}` tries it again at once"
         )
 
-    def _said(self) -> str:
+    def _explanation(self) -> str:
         refused = [digest for digest in self._present if self._tries.left(digest)]
-        return self.said(self._why, refused) if refused else self._why
+        return self.explain(self._why, refused) if refused else self._why
 
     def _read(self) -> list[Secret]:
         """The passwords that there are now, the one that was taken last before the other."""
@@ -216,7 +216,7 @@ class Credential:
     async def _tried(self, password: Secret) -> UpstreamSession | None:
         """The session that this password opens, None where it is refused."""
         try:
-            outcome = await self._asked(password)
+            outcome = await self._request_login(password)
         except BadCredentials as error:
             self._say_refused(f"{error}: it was not sent", password.digest())
             return None
@@ -245,13 +245,13 @@ class Credential:
     async def _call(self, ask: Ask) -> Answer:
         return await self._exchange.exchange(ask, within=self._timeout, largest=_LARGEST)
 
-    async def _asked(self, password: Secret) -> UpstreamSession | ReceivedFault:
+    async def _request_login(self, password: Secret) -> UpstreamSession | ReceivedFault:
         try:
             return await self._login_there(self.name, password)
         except (UpstreamUnavailable, Malformed) as error:
             self._meters.login("unavailable")
             why = f"login: {error}"
-            if not self._exchange.is_away:
+            if not self._exchange.is_unreachable:
                 self._failing.failed(why)
             if isinstance(error, OutcomeUnknown):
                 # A session that nobody knows of may be there, and each further try makes one more.
@@ -272,7 +272,7 @@ class Credential:
             "a password of the service account is refused",
             upstream=self._upstream,
             account=self.name,
-            why=self.said(why, [digest]),
+            why=self.explain(why, [digest]),
         )
 
     def _warn_of_next(self, digest: bytes) -> None:
@@ -284,5 +284,5 @@ class Credential:
             )
 
     def _unavailable(self, left: float) -> UpstreamUnavailable:
-        why = f"{self._upstream}: {self._said()}"
+        why = f"{self._upstream}: {self._explanation()}"
         return UpstreamUnavailable(why, retry_after=ceil(left), says=NO_LOGIN)

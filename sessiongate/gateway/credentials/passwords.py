@@ -12,7 +12,7 @@ REFUSED = 15 * 60.0
 """Seconds after which a refused password is tried once more."""
 
 
-class Tried:
+class FormAttempts:
     """What has come of the passwords at one form of login. All of them are digests here."""
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -40,15 +40,15 @@ class Tried:
         self._until.clear()
 
 
-class Attempts:
+class LoginAttempts:
     """What has come of the passwords of one account, at SOAP and at the Automation API."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.soap, self.rest = Tried(now), Tried(now)
-        self.turn = asyncio.Lock()
+        self.soap, self.rest = FormAttempts(now), FormAttempts(now)
+        self.lock = asyncio.Lock()
         """Held by whoever logs in: what one has had refused, the next one does not try."""
 
-    def take(self, form: Tried, digest: bytes) -> None:
+    def take(self, form: FormAttempts, digest: bytes) -> None:
         """It was taken by this form.
 
         What the other form took before and this one has refused is old there too.
@@ -58,10 +58,10 @@ class Attempts:
         if form.left(other.taken):
             other.taken = digest
 
-    def in_order(self, form: Tried, passwords: Iterable[Secret]) -> list[Secret]:
+    def in_order(self, form: FormAttempts, passwords: Iterable[Secret]) -> list[Secret]:
         """What this form took last goes first, then what the other one took."""
         first = (form.taken, self._other(form).taken)
         return sorted(passwords, key=lambda one: [one.digest() != taken for taken in first])
 
-    def _other(self, form: Tried) -> Tried:
+    def _other(self, form: FormAttempts) -> FormAttempts:
         return self.rest if form is self.soap else self.soap

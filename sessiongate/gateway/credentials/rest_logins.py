@@ -15,7 +15,7 @@ import structlog
 from sessiongate.errors import BadCredentials, Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.gateway.credentials.credential import NO_LOGIN, UNKNOWN, Credential
 from sessiongate.gateway.credentials.failing_logins import FailingLogins
-from sessiongate.gateway.credentials.pauses import Pauses
+from sessiongate.gateway.credentials.backoff import Backoff
 from sessiongate.gateway.credentials.shared_refusals import REST
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
@@ -55,8 +55,8 @@ class RestLogins:
         self._credential = credential
         self._turn = asyncio.Lock()
         self._tries = credential.attempts.rest
-        self._away, self._unknown = Pauses(self._now), Pauses(self._now, UNKNOWN)
-        self._of_no_use, self._noticed_at = Pauses(self._now, _OF_NO_USE), 0.0
+        self._away, self._unknown = Backoff(self._now), Backoff(self._now, UNKNOWN)
+        self._of_no_use, self._noticed_at = Backoff(self._now, _OF_NO_USE), 0.0
         self._held_until = 0.0
         """Until when all passwords that there were at the last look are refused."""
         self._refused: list[bytes] = []
@@ -68,12 +68,12 @@ class RestLogins:
         """Try again at the next need, whatever was."""
         self._tries.forget()
         self._held_until = 0.0
-        self._of_no_use.over()
+        self._of_no_use.reset()
         self._end_pauses()
 
     def _end_pauses(self) -> None:
-        self._away.over()
-        self._unknown.over()
+        self._away.reset()
+        self._unknown.reset()
 
     @property
     def is_held_back(self) -> bool:
@@ -87,7 +87,7 @@ class RestLogins:
     @property
     def problem(self) -> str:
         """Why nothing is tried, with the setting, the rule and the way out; "" where it is."""
-        return self._said() if self.is_held_back else ""
+        return self._explanation() if self.is_held_back else ""
 
     def now(self) -> float:
         """In seconds, by the clock of its pauses."""
@@ -96,7 +96,7 @@ class RestLogins:
     def is_over(self, opened_at: float) -> None:
         """The upstream has ended a session that was opened then, or never knew it."""
         if self._now() - opened_at > _SHORT:
-            self._of_no_use.over()
+            self._of_no_use.reset()
         elif opened_at >= self._noticed_at:  # else it has ended with one that has been counted
             self._noticed_at = self._now()
             self._of_no_use.failed()
@@ -105,10 +105,10 @@ class RestLogins:
     async def login(self, path: str) -> RestSession:
         """Open a session by this face. Raises UpstreamUnavailable, also where nothing was tried."""
         attempts, tries = self._credential.attempts, self._tries
-        async with self._turn, attempts.turn:
+        async with self._turn, attempts.lock:
             if left := self._paused:
                 raise self._unavailable(left)
-            await self._credential.hear(REST, tries)
+            await self._credential.load_refusals(REST, tries)
             passwords = attempts.in_order(tries, self._credential.usable())
             for password in passwords:
                 if tries.left(digest := password.digest()):
@@ -138,7 +138,7 @@ class RestLogins:
             # A session that nobody knows of may be there, and each further try makes one more.
             (self._unknown if isinstance(error, OutcomeUnknown) else self._away).failed()
             self._why = f"login to the Automation API: {error}"
-            if not self._exchange.is_away:
+            if not self._exchange.is_unreachable:
                 self._failing.failed(self._why)
             says = error.says if isinstance(error, UpstreamUnavailable) else NO_LOGIN
             raise UpstreamUnavailable(f"{self._upstream}: {self._why}", says=says) from None
@@ -152,15 +152,15 @@ class RestLogins:
             "the Automation API refuses the service account",
             upstream=self._upstream,
             account=self._credential.name,
-            why=self._credential.said(self._why, [password.digest()]),
+            why=self._credential.explain(self._why, [password.digest()]),
         )
         return None
 
-    def _said(self) -> str:
+    def _explanation(self) -> str:
         if self._paused or self._held_until <= self._now():
             return self._why
-        return self._credential.said(self._why, self._refused)
+        return self._credential.explain(self._why, self._refused)
 
     def _unavailable(self, left: float) -> UpstreamUnavailable:
-        why = f"{self._upstream}: {self._said()}"
+        why = f"{self._upstream}: {self._explanation()}"
         return UpstreamUnavailable(why, retry_after=ceil(left), says=NO_LOGIN)

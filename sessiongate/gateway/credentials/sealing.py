@@ -99,7 +99,7 @@ class LeaseKey:
         written = self._cipher.encrypt(nonce, msgspec.msgpack.encode(plain), bound_to(lease))
         return msgspec.structs.replace(lease, sealed=_FORM + nonce + written)
 
-    def mark(self, digest: bytes) -> str:
+    def keyed_digest(self, digest: bytes) -> str:
         """What stands in the store for this digest: without the key nobody can guess of what."""
         return hmac.digest(self._marking, digest, "sha256").hex()
 

@@ -20,7 +20,7 @@ def notes_of_account(key: LeaseKey, server: str, username: str) -> str:
 
     `server` is scheme, host and port in one spelling.
     """
-    return f"account/{key.mark(f'{server} {username}'.encode('utf-8', 'surrogatepass'))}"
+    return f"account/{key.keyed_digest(f'{server} {username}'.encode('utf-8', 'surrogatepass'))}"
 
 
 class SharedRefusals:
@@ -50,4 +50,4 @@ class SharedRefusals:
                 await self._notes.put(topic, "0")
 
     def _topic(self, form: str, digest: bytes) -> str:
-        return f"{_TOPIC}{form} {self._key.mark(digest)}"
+        return f"{_TOPIC}{form} {self._key.keyed_digest(digest)}"

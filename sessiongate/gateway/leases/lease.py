@@ -22,7 +22,7 @@ class Lease:
     __slots__ = (
         "at_home",
         "calls",
-        "doubted_by",
+        "suspected_by",
         "freed_at",
         "homes",
         "id",
@@ -55,7 +55,7 @@ class Lease:
         """Clients that have something in it, and how much."""
         self.used_by: dict[str, int] = {}
         """Clients with calls or waits under way, and how many."""
-        self.doubted_by = ""
+        self.suspected_by = ""
         """The client whose call it has refused though it lives; "" for none."""
         self.lost = False
         """The upstream has ended it."""
@@ -93,10 +93,10 @@ class Lease:
             return "broken"
         return "idle" if self.is_free and not self.at_home else "active"
 
-    def doubt(self, client: str) -> bool:
-        """It lives and has refused a call of this client. Whether it has one of another's, too."""
-        others = self.doubted_by not in ("", client)
-        self.doubted_by = client
+    def suspect(self, client: str) -> bool:
+        """It lives and has refused a call of this client. Whether it has refused another's, too."""
+        others = self.suspected_by not in ("", client)
+        self.suspected_by = client
         return others
 
     def renewed(self, session: UpstreamSession) -> None:

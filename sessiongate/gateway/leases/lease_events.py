@@ -4,30 +4,30 @@ from collections.abc import Callable
 
 from sessiongate.session import Person
 
-TellLease = Callable[[str, str, Person, str], None]
+OnLeaseEvent = Callable[[str, str, Person, str], None]
 """Is told what has happened, at which upstream, whose session it is, and our id of it."""
 
 
 class LeaseEvents:
     """Of one upstream. Nothing is told of a session that nobody was told was opened."""
 
-    def __init__(self, upstream: str, tell: TellLease | None) -> None:
+    def __init__(self, upstream: str, tell: OnLeaseEvent | None) -> None:
         self._upstream = upstream
         self._tell = tell
-        self._whose: dict[str, Person] = {}
+        self._owners: dict[str, Person] = {}
 
     def known(self, lease_id: str, person: Person) -> None:
         """A process before this one has opened it."""
-        self._whose[lease_id] = person
+        self._owners[lease_id] = person
 
     def opened(self, lease_id: str, person: Person) -> None:
         """It is there."""
-        self._whose[lease_id] = person
-        self._told("upstream session opened", lease_id, person)
+        self._owners[lease_id] = person
+        self._report("upstream session opened", lease_id, person)
 
     def left_to_others(self, lease_id: str) -> None:
         """Other processes use it on, and tell of its end."""
-        self._whose.pop(lease_id, None)
+        self._owners.pop(lease_id, None)
 
     def ended(self, lease_id: str) -> None:
         """We have logged it out."""
@@ -42,10 +42,10 @@ class LeaseEvents:
         self._over("upstream session given up", lease_id)
 
     def _over(self, what: str, lease_id: str) -> None:
-        person = self._whose.pop(lease_id, None)
+        person = self._owners.pop(lease_id, None)
         if person is not None:
-            self._told(what, lease_id, person)
+            self._report(what, lease_id, person)
 
-    def _told(self, what: str, lease_id: str, person: Person) -> None:
+    def _report(self, what: str, lease_id: str, person: Person) -> None:
         if self._tell is not None:
             self._tell(what, self._upstream, person, lease_id)

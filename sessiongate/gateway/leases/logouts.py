@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class _Left:
+class _PendingLogout:
     """A session that is to end and has not."""
 
     opened: UpstreamSession
@@ -54,14 +54,14 @@ class Logouts:
         self._rows = rows
         self._events = events
         self._meters = meters
-        self._left: dict[str, _Left] = {}
+        self._left: dict[str, _PendingLogout] = {}
         """Sessions that are to end and have not, by the ids of their rows, if they have any."""
         self._few = asyncio.Semaphore(_AT_ONCE)
         self._trying: asyncio.Task[None] | None = None
 
     async def end(self, lease_id: str, opened: UpstreamSession) -> None:
         """Log a session out, and have its row removed; where that fails, later."""
-        left = _Left(opened, self._now())
+        left = _PendingLogout(opened, self._now())
         try:
             await self._try(lease_id, left)
         except UpstreamUnavailable:
@@ -72,11 +72,11 @@ class Logouts:
 
     def later(self, lease_id: str, opened: UpstreamSession) -> None:
         """Log a session out at the next `tidy`."""
-        self._left[lease_id] = _Left(opened, self._now())
+        self._left[lease_id] = _PendingLogout(opened, self._now())
 
     def tidy(self) -> None:
         """Try once more, apart: what does not answer keeps nobody waiting."""
-        if (self._left or self._rows.owes) and (self._trying is None or self._trying.done()):
+        if (self._left or self._rows.has_unremoved) and (self._trying is None or self._trying.done()):
             self._trying = asyncio.create_task(self._end_left(), name="end what is left")
 
     async def close(self) -> None:
@@ -87,12 +87,12 @@ class Logouts:
         if self._trying is not None:
             self._trying.cancel()
             await asyncio.gather(self._trying, return_exceptions=True)
-        await self._rows.remove_owed()
+        await self._rows.retry_removals()
         left, self._left = self._left, {}
         await asyncio.gather(*(self.end(lease_id, one.opened) for lease_id, one in left.items()))
 
     async def _end_left(self) -> None:
-        await self._rows.remove_owed()
+        await self._rows.retry_removals()
         for lease_id, left in list(self._left.items()):
             if left.answers >= TRIES or self._now() - left.used_at >= IDLE_THERE:
                 await self._give_up(lease_id, left)
@@ -101,10 +101,10 @@ class Logouts:
                 await self._try(lease_id, left)
             except UpstreamUnavailable:
                 break  # the others would only wait for it, too
-        if self._left or self._rows.owes:
+        if self._left or self._rows.has_unremoved:
             await asyncio.sleep(_AGAIN)
 
-    async def _try(self, lease_id: str, left: _Left) -> None:
+    async def _try(self, lease_id: str, left: _PendingLogout) -> None:
         """End it once. Raises UpstreamUnavailable for no answer."""
         left.why = await self._end(lease_id, left.opened)
         if left.why:
@@ -115,7 +115,7 @@ class Logouts:
         self._events.ended(lease_id)
         await self._rows.remove(lease_id)
 
-    async def _give_up(self, lease_id: str, left: _Left) -> None:
+    async def _give_up(self, lease_id: str, left: _PendingLogout) -> None:
         """Leave it to the upstream's clock, and its place to another."""
         del self._left[lease_id]
         self._meters.given_up += 1

@@ -18,12 +18,12 @@ from sessiongate.errors import (
     Unavailable,
     UpstreamUnavailable,
 )
-from sessiongate.gateway.apart import Apart
-from sessiongate.gateway.leases.held_back import HeldBack
+from sessiongate.gateway.background import BackgroundTasks
+from sessiongate.gateway.leases.opening_backoff import OpeningBackoff
 from sessiongate.gateway.leases.lease import Closer, Lease, LeaseTimes
 from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
-from sessiongate.gateway.leases.shared_openings import SharedOpenings
-from sessiongate.gateway.leases.shared_places import SharedPlaces
+from sessiongate.gateway.leases.shared_session_opener import SharedSessionOpener
+from sessiongate.gateway.leases.shared_slots import SharedSlots
 from sessiongate.gateway.leases.standing import Standing, stopping
 from sessiongate.gateway.leases.stored_leases import PARENT, StoredLeases
 from sessiongate.secret import Secret
@@ -49,12 +49,15 @@ _LOOKS = 25
 
 
 class Parent:
-    """Of one upstream. `tidy` every second, `close` once."""
+    """The parent of an upstream's clones: the session that tickets are acquired by.
+
+    `tidy` every second, `close` once.
+    """
 
     def __init__(
         self,
         upstream: str,
-        openings: SharedOpenings,
+        opener: SharedSessionOpener,
         rows: StoredLeases,
         own: OwnCalls,
         times: LeaseTimes,
@@ -69,7 +72,7 @@ class Parent:
         so many sessions have place beside those of the pool.
         """
         self._upstream = upstream
-        self._openings = openings
+        self._opener = opener
         self._rows = rows
         self._own = own
         self._times = times
@@ -81,9 +84,9 @@ class Parent:
         self._old: list[Lease] = []
         self._opening: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
-        self._apart = Apart()
-        self._places = SharedPlaces(_AT_ONCE)
-        self._held = HeldBack(self._now)
+        self._background = BackgroundTasks()
+        self._slots = SharedSlots(_AT_ONCE)
+        self._backoff = OpeningBackoff(self._now)
         self._turn = False
         """Whether an operator wants another one."""
         self._closed = False
@@ -116,12 +119,12 @@ class Parent:
     @property
     def is_held_back(self) -> bool:
         """Whether it is wanted, and could not be opened."""
-        waits = self._held_back() or self._held.left > 0
+        waits = self._held_back() or self._backoff.left > 0
         return self.wanted and self._lease is None and waits
 
     def try_again(self) -> None:
         """What could not be opened can perhaps be now."""
-        self._held.over()
+        self._backoff.reset()
 
     async def ticket(self, client: str) -> Secret:
         """A clone ticket for this client, acquired now.
@@ -149,13 +152,13 @@ class Parent:
         self._turn = self._lease is not None
         return int(self._turn)
 
-    def heard(self, known: Sequence[Lease], uses: Mapping[str, LeaseUse]) -> None:
+    def sync(self, known: Sequence[Lease], uses: Mapping[str, LeaseUse]) -> None:
         """Have of those that were `known` what the store says: other processes use the same."""
         for lease in known:
             use = uses.get(lease.id)
             if use is None and lease in self.leases:
                 self._drop(lease)
-                self._apart.begin(self._close(lease), "log out what the store has lost")
+                self._background.begin(self._close(lease), "log out what the store has lost")
             elif use is None or use.state in (LeaseState.ENDING, LeaseState.LOST):
                 self._drop(lease)
             elif use.state is LeaseState.RETIRED and lease is self._lease:
@@ -167,15 +170,15 @@ class Parent:
         for old in list(self._old):
             if not old.calls and old.freed_at <= now - LINGER:
                 self._old.remove(old)
-                self._apart.begin(self._close(old), "log out a former parent")
+                self._background.begin(self._close(old), "log out a former parent")
         lease = self._lease
         if self._standing is not Standing.OPEN or self._closed:
             return
-        if self._opening is None and self._is_due(now) and not self._held.left:
+        if self._opening is None and self._is_due(now) and not self._backoff.left:
             self._begin()
         unused = lease is not None and lease.freed_at <= now - self._times.keep_alive
         if lease is not None and unused and (self._probing is None or self._probing.done()):
-            self._probing = self._apart.begin(self._probe(lease), "keep a parent alive")
+            self._probing = self._background.begin(self._probe(lease), "keep a parent alive")
 
     async def close(self) -> None:
         """Log all of them out. Tickets that nobody has used yet may end with them."""
@@ -189,7 +192,7 @@ class Parent:
                 await asyncio.gather(opening, return_exceptions=True)
         leases, self._lease, self._old = self.leases, None, []
         await asyncio.gather(*map(self._close, leases), return_exceptions=True)
-        await self._apart.all_done()
+        await self._background.all_done()
 
     @property
     def _replaces(self) -> bool:
@@ -225,8 +228,8 @@ class Parent:
         """The one in use, or the one that a login brings for all who wait."""
         self._require_open()
         if self._lease is None:
-            if self._opening is None and self._held.left:
-                raise self._held.refusal()
+            if self._opening is None and self._backoff.left:
+                raise self._backoff.refusal()
             await asyncio.shield(self._begin())
             self._require_open()
         if self._lease is None:
@@ -242,7 +245,7 @@ class Parent:
     async def _acquire(self, lease: Lease, client: str) -> Secret:
         lease.calls += 1
         try:
-            async with self._places.taken(client):
+            async with self._slots.taken(client):
                 ticket = await self._own.clone_ticket(lease, timedelta(seconds=WITHIN))
         finally:
             lease.calls -= 1
@@ -274,7 +277,7 @@ class Parent:
                 going.add(self._lease.id)
             most = 1 + await self._rows.retired(PARENT, going)
             try:
-                return await self._openings.open(PARENT, most, self.leases)
+                return await self._opener.open(PARENT, most, self.leases)
             except UpstreamUnavailable as error:
                 if not isinstance(error.__cause__, CapReached):
                     raise
@@ -287,9 +290,9 @@ class Parent:
             return
         error = task.exception()
         if error is None:
-            self._held.over()
+            self._backoff.reset()
             return
-        self._held.failed(error)
+        self._backoff.failed(error)
 
     def _retire(self, lease: Lease) -> None:
         self._lease = None

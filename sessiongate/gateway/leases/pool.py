@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from sessiongate.errors import NotSupported, Overloaded
-from sessiongate.gateway.credentials.pauses import Pauses
-from sessiongate.gateway.leases.held_back import HeldBack
+from sessiongate.gateway.credentials.backoff import Backoff
+from sessiongate.gateway.leases.opening_backoff import OpeningBackoff
 from sessiongate.gateway.leases.lease import TAKEN, Closer, Lease, Opener, PoolLimits, choose, load
 from sessiongate.gateway.leases.loop_clock import LoopClock
 from sessiongate.gateway.leases.standing import Standing, stopping
@@ -36,13 +36,13 @@ class Pool:
         meters: UpstreamMeters | None = None,
         *,
         clones: bool = False,
-        pauses: Pauses | None = None,
+        backoff: Backoff | None = None,
         tell_retired: Callable[[Lease], None] = lambda _: None,
         withheld: Callable[[], int] = lambda: 0,
     ) -> None:
         """`clones`: a lease is opened by another one, so that the last is kept.
 
-        `pauses`: after openings that have failed. `tell_retired` is called with each that is
+        `backoff`: after openings that have failed. `tell_retired` is called with each that is
         retired here. So many of the limit's places are `withheld` at the moment.
         """
         self.name = name
@@ -59,7 +59,7 @@ class Pool:
         self._opening: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
-        self._held_back = HeldBack(self._now, pauses)
+        self._backoff = OpeningBackoff(self._now, backoff)
         self._old: set[Lease] = set()
         """Those that a rotation has still to replace."""
         self.standing = Standing.OPEN
@@ -99,7 +99,7 @@ class Pool:
     @property
     def is_held_back(self) -> bool:
         """Whether no lease is opened at this moment, since that has failed."""
-        return self._held_back.left > 0
+        return self._backoff.left > 0
 
     def states(self) -> Counter[str]:
         """How many leases there are, by `telemetry.upstream_counters.STATES`."""
@@ -118,7 +118,7 @@ class Pool:
 
     def try_again(self) -> None:
         """What could not be opened can perhaps be now."""
-        self._held_back.over()
+        self._backoff.reset()
         self._serve()
 
     def rotate(self) -> int:
@@ -209,7 +209,7 @@ class Pool:
         self._homes[client] = lease
         lease.homes.setdefault(client, 0)
 
-    def taken(self, lease: Lease) -> None:
+    def taken_elsewhere(self, lease: Lease) -> None:
         """Another process has a client in it that has it alone."""
         lease.taken_until = self._now() + TAKEN
         asyncio.get_running_loop().call_later(TAKEN, self._serve)
@@ -252,7 +252,7 @@ class Pool:
         spare = sorted((one for one in live if one.is_spare), key=lambda one: one.freed_at)
         for lease in spare[: max(0, len(live) - keep)]:
             if lease.freed_at <= now - unused:
-                self._let_go(lease)
+                self._release(lease)
         if len(live) > max(1, self.limits.size - self._withheld()):
             self.retire(min(live, key=load))
         for lease in list(self._leases):
@@ -341,9 +341,9 @@ class Pool:
 
     def _dispose(self, lease: Lease) -> None:
         if lease.retired and lease.is_spare and lease in self._leases:
-            self._let_go(lease)
+            self._release(lease)
 
-    def _let_go(self, lease: Lease) -> None:
+    def _release(self, lease: Lease) -> None:
         self._leases.remove(lease)
         task = asyncio.create_task(self._close(lease), name="close lease")
         self._closing.add(task)
@@ -365,7 +365,7 @@ class Pool:
         if not self.is_held_back:
             self._begin_opening()
         elif not self._leases:  # nothing is tried, and there is nothing else to wait for
-            self._waiters.fail(self._held_back.refusal())
+            self._waiters.fail(self._backoff.refusal())
 
     def _begin_opening(self) -> None:
         self._opening = asyncio.create_task(self._open_one(), name="open lease")
@@ -386,10 +386,10 @@ class Pool:
             return
         error = task.exception()
         if error is None:
-            self._held_back.over()
+            self._backoff.reset()
             self._serve()
             return
-        told = self._held_back.failed(error)
+        told = self._backoff.failed(error)
         if not self._leases:  # else those that there are become free
             self._waiters.fail(told)
 

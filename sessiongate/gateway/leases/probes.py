@@ -17,7 +17,7 @@ class Probes:
         self._probed: dict[Lease, float] = {}
         self._unproved: set[Lease] = set()
 
-    def doubt(self, lease: Lease) -> None:
+    def mark_unverified(self, lease: Lease) -> None:
         """Another process has opened it, and nobody knows whether it lives."""
         self._unproved.add(lease)
 

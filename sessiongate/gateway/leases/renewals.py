@@ -25,7 +25,7 @@ _MARGIN, _PART = 10.0, 0.2
 _CLAIM = 15.0
 """Seconds for which others wait for a process that renews."""
 
-_LOOK = 0.1
+_POLL = 0.1
 """Seconds after which they look again."""
 
 
@@ -127,10 +127,10 @@ class Renewals:
         task = self._flights.get(lease)
         if task is None:
             task = self._flights[lease] = asyncio.create_task(self._renewed(lease), name="renew")
-            task.add_done_callback(lambda done: self._flown(lease, done))
+            task.add_done_callback(lambda done: self._forget_flight(lease, done))
         return await asyncio.shield(task)  # others wait for it, too
 
-    def _flown(self, lease: Lease, task: asyncio.Task[bool]) -> None:
+    def _forget_flight(self, lease: Lease, task: asyncio.Task[bool]) -> None:
         del self._flights[lease]
         if not task.cancelled():
             task.exception()  # seen, also where nobody waits any more
@@ -141,7 +141,7 @@ class Renewals:
         if found is None:
             if self._shared and not await self._claimed(lease, before):
                 return True
-            found = await self._asked(before)
+            found = await self._request_tokens(before)
             if found is None:
                 return await self._is_anothers(lease, before)
             self._unwritten[lease] = found
@@ -156,7 +156,7 @@ class Renewals:
         self._unwritten.pop(lease, None)
         return True
 
-    async def _asked(self, session: ZvmSession) -> ZvmSession | None:
+    async def _request_tokens(self, session: ZvmSession) -> ZvmSession | None:
         renewal = session.renewal
         if renewal is not None and renewal.refresh.reveal():
             return await self.zvm.renewed(session)
@@ -194,7 +194,7 @@ class Renewals:
                     claimed = msgspec.structs.replace(known, renewal=claim)
                     await self._rows.refill(lease.id, claimed)
                     return True
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL)
         raise UpstreamUnavailable("the token of its session could not be renewed in time")
 
 

@@ -84,7 +84,7 @@ class RestTokens:
             task.add_done_callback(lambda done: self._found(lease, done))
         return await asyncio.shield(task)  # others may wait for it too
 
-    async def doubts(self, lease: Lease, token: Secret) -> bool:
+    async def makes_suspect(self, lease: Lease, token: Secret) -> bool:
         """Whether a lease whose session lives is good for nothing at the Automation API.
 
         Not where that knows the session and the call alone was refused, nor where a session beside
@@ -122,7 +122,7 @@ class RestTokens:
         lease.rest_used_at = asyncio.get_running_loop().time()
         if lease.rest_token is not None:
             with suppress(UpstreamUnavailable):  # nobody knows, and a call will find out
-                await self.doubts(lease, lease.rest_token)
+                await self.makes_suspect(lease, lease.rest_token)
 
     async def settled(self, lease: Lease) -> None:
         """Wait for what is being opened beside a lease that is about to end."""
@@ -151,12 +151,12 @@ class RestTokens:
             raise NotSupported(APART)
         opened = await self._logins.login(lease.rest_face)
         self._meters.login("ok")
-        kept = await self._kept(lease, opened)
+        kept = await self._store_session(lease, opened)
         if kept is opened:
             lease.rest_opened_at = self._logins.now()
         return kept.token
 
-    async def _kept(self, lease: Lease, opened: RestSession) -> RestSession:
+    async def _store_session(self, lease: Lease, opened: RestSession) -> RestSession:
         """The session beside a lease: this one, or that of a process that was faster."""
         session = msgspec.structs.replace(lease.session, rest=opened)
         try:

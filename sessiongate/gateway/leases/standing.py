@@ -6,7 +6,7 @@ from sessiongate.errors import Overloaded, UpstreamUnavailable
 
 
 class Standing(Enum):
-    """What an operator has said of a pool."""
+    """What an operator has said of a pool: its administrative state, as `pools show` names it."""
 
     OPEN = "open"
     PAUSED = "paused"
@@ -16,11 +16,11 @@ class Standing(Enum):
 
     def refusal(self) -> Overloaded:
         """What those are told who would need a session of it, and when to come back."""
-        why, seconds = _TOLD[self]
+        why, seconds = _REFUSALS[self]
         return Overloaded(why, retry_after=seconds)
 
 
-_TOLD = {
+_REFUSALS = {
     Standing.OPEN: ("no session at the upstream was free in time", Overloaded.retry_after),
     # A pause is short, such as for a restart there. Whoever comes back waits in the queue first.
     Standing.PAUSED: ("an operator has paused what goes to the upstream", 15),

@@ -98,7 +98,7 @@ class StoredLeases:
         """Rows of sessions that are over, which the store could not remove yet."""
 
     @property
-    def owes(self) -> bool:
+    def has_unremoved(self) -> bool:
         """Whether rows are there still that should not be."""
         return bool(self._unremoved)
 
@@ -124,7 +124,7 @@ class StoredLeases:
             raise UpstreamUnavailable(f"{self._upstream}: {why}", says=why) from full
         return row
 
-    async def turn(self, row: StoredLease) -> None:
+    async def wait_turn(self, row: StoredLease) -> None:
         """Wait until no other process logs in for the account that has begun before.
 
         So one that has its password refused is the only one.
@@ -159,7 +159,7 @@ class StoredLeases:
         await self.fill(row, opened)
 
     async def remove(self, lease_id: str) -> None:
-        """The session is over. A row that cannot be removed now is tried again: `remove_owed`."""
+        """The session is over. `retry_removals` removes the row where the store cannot now."""
         self._forget(lease_id)
         await self.give_up(lease_id)
 
@@ -176,7 +176,7 @@ class StoredLeases:
             self._unremoved.add(lease_id)
             _log.warning("the row of a lease is left in the store", lease=lease_id, why=str(error))
 
-    async def remove_owed(self) -> None:
+    async def retry_removals(self) -> None:
         """Remove what could not be removed before, as far as the store does it now."""
         for lease_id in sorted(self._unremoved):
             try:
@@ -304,7 +304,7 @@ class StoredLeases:
         """Let no client begin anything in it, of whatever process."""
         await self._users.retire(lease_id)
 
-    async def let_go(self, lease_id: str, *, despite_homes: bool = False) -> bool | None:
+    async def release(self, lease_id: str, *, despite_homes: bool = False) -> bool | None:
         """Use a lease no longer. True where it has to be logged out: nobody else needs it.
 
         `despite_homes`: or at least no other process uses it. None where the store has no row.

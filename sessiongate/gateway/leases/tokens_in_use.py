@@ -22,7 +22,7 @@ from typing import TypeVar
 from sessiongate.secret import Secret
 from sessiongate.wire.vim.client import UpstreamSession
 
-NOBODY = "00000000-0000-0000-0000-000000000000"
+PLACEHOLDER_KEY = "00000000-0000-0000-0000-000000000000"
 """Stands for the keys of other sessions of ours."""
 
 _WORD = 8
@@ -131,7 +131,7 @@ class TokensInUse:
         self._put(lease, [], [])
         self._of.pop(lease)
 
-    def show_in(self, data: bytes) -> bool:
+    def found_in(self, data: bytes) -> bool:
         """Whether a token or key stands in this."""
         if len(data) < self._shortest:
             return False
@@ -148,9 +148,9 @@ class TokensInUse:
         """
         if (key := theirs.encode()) in body:
             body = body.replace(key, ours.encode())
-        if not self.show_in(body):
+        if not self.found_in(body):
             return body
-        body = _nobodys(body, self._keys_in(body))
+        body = _with_placeholder(body, self._keys_in(body))
         self.require_none(body)
         return body
 
@@ -162,7 +162,7 @@ class TokensInUse:
         keys: list[tuple[int, int]] = []
         async for at, part in self._parts(body):
             keys += [(at + begin, at + end) for begin, end in self._keys_in(part)]
-        body = _nobodys(body, keys)
+        body = _with_placeholder(body, keys)
         await self.require_none_in_turns(body)
         return body
 
@@ -173,7 +173,7 @@ class TokensInUse:
 
     def require_none(self, data: bytes) -> None:
         """Raise TokenShown where a token or key stands in this."""
-        if self.show_in(data):
+        if self.found_in(data):
             raise TokenShown
 
     def require_none_in(self, texts: Collection[str]) -> None:
@@ -296,12 +296,12 @@ def _shape(after: int, length: int) -> tuple[_Shape]:
     return ((after, length),)
 
 
-def _nobodys(body: bytes, keys: Iterable[tuple[int, int]]) -> bytes:
+def _with_placeholder(body: bytes, keys: Iterable[tuple[int, int]]) -> bytes:
     """The body with nobody's key in these places."""
     parts, at = list[bytes](), 0
     for begin, end in sorted(keys):
         if begin >= at:
-            parts += [body[at:begin], NOBODY.encode()]
+            parts += [body[at:begin], PLACEHOLDER_KEY.encode()]
             at = end
     return b"".join((*parts, body[at:])) if parts else body
 

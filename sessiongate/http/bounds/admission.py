@@ -160,11 +160,11 @@ class Admission:
         # Nobody is let go in favour of somebody who is then refused all the same.
         made_room = False
         if accepted.in_handshake and self.handshakes >= self._most_handshakes():
-            made_room = self._let_go(accepted, self._in_handshake)
+            made_room = self._evict(accepted, self._in_handshake)
             if not made_room:
                 return TOO_MANY_HANDSHAKES
         crowds = self._in_handshake, self._waiting
-        if self.inside >= limits.connections and not (made_room or self._let_go(accepted, *crowds)):
+        if self.inside >= limits.connections and not (made_room or self._evict(accepted, *crowds)):
             return TOO_MANY
         if accepted.in_handshake:
             self.handshakes += 1
@@ -181,35 +181,35 @@ class Admission:
         """Its handshake is done; now it is to ask something."""
         if not accepted.gone:
             self._handshake_over(accepted)
-            self.waits(accepted, now)
+            self.mark_idle(accepted, now)
 
-    def waits(self, accepted: AcceptedSocket, now: float) -> None:
+    def mark_idle(self, accepted: AcceptedSocket, now: float) -> None:
         """Nothing of it is under way, and nobody knows it: others may have its place."""
         if not accepted.gone:
             accepted.since = now
             self._waiting.add(accepted)
 
-    def spoken(self, accepted: AcceptedSocket) -> None:
+    def mark_busy(self, accepted: AcceptedSocket) -> None:
         """Its request is under way: it is not let go in favour of others meanwhile."""
         self._waiting.remove(accepted)
 
-    def leaves_unread(
+    def add_unread(
         self, accepted: AcceptedSocket, count: int, now: float, *, known: bool
     ) -> None:
-        """It does not read, and so much is held for it: `reads` takes it back.
+        """It does not read, and so much is held for it: `clear_unread` takes it back.
 
         Where too much is held, those go who have not read for longest, if for longer than anybody
         needs; else this one does. Of strangers that is a sum over all. `known` callers have one
         for each address, of which half is for those who have not read for long.
         """
-        self.reads(accepted)
+        self.clear_unread(accepted)
         if accepted.gone:
             return
         budget, most = self.replies, self.limits.anonymous_total
         if known:
             budget = self._known_replies.setdefault(self._key(accepted), UnreadBudget())
         accepted.unread_in = budget
-        budget.leaves(accepted, count, now)
+        budget.add(accepted, count, now)
         while budget.held > (most // 2 if known else most) and not accepted.gone:
             goes = budget.longest(now)
             if goes is None:
@@ -220,11 +220,11 @@ class Admission:
             self.leave(goes)
             goes.end()
 
-    def reads(self, accepted: AcceptedSocket) -> None:
+    def clear_unread(self, accepted: AcceptedSocket) -> None:
         """It has read, or is gone."""
         if (budget := accepted.unread_in) is not None:
             accepted.unread_in = None
-            budget.reads(accepted)
+            budget.remove(accepted)
             key = self._key(accepted)
             if not budget.held and self._known_replies.get(key) is budget:
                 del self._known_replies[key]
@@ -234,7 +234,7 @@ class Admission:
         alone = not accepted.place or self.exempt(accepted.address)
         return id(accepted) if alone else accepted.place
 
-    def holds(
+    def count_held(
         self, accepted: AcceptedSocket, held: int, now: float, *, unfinished: bool, known: bool
     ) -> None:
         """So many bytes of requests are held for it; `known` callers have a budget of their own.
@@ -273,7 +273,7 @@ class Admission:
 
     def leave(self, accepted: AcceptedSocket) -> None:
         """It is gone. Said twice, it is heard once."""
-        self.reads(accepted)
+        self.clear_unread(accepted)
         if accepted.gone:
             return
         accepted.gone = True
@@ -297,14 +297,14 @@ class Admission:
         """Never all places: half of them are for those who have shaken hands."""
         return min(self.limits.handshakes, max(1, self.limits.connections // 2))
 
-    def _let_go(self, newcomer: AcceptedSocket, *groups: IdleSockets[AcceptedSocket]) -> bool:
+    def _evict(self, newcomer: AcceptedSocket, *groups: IdleSockets[AcceptedSocket]) -> bool:
         """Whether somebody was closed in favour of this one."""
         for group in groups:
-            if (goes := group.of_the_most(newcomer)) is not None:
+            if (goes := group.oldest_of_busiest(newcomer)) is not None:
                 break
         else:
-            impatient = (group.impatient(newcomer) for group in groups)
-            goes = next((one for one in impatient if one is not None), None)
+            overdue = (group.oldest_overdue(newcomer) for group in groups)
+            goes = next((one for one in overdue if one is not None), None)
         if goes is None:
             return False
         note(self.refusals, MADE_ROOM, goes.address)

@@ -115,17 +115,17 @@ class BodyBudget:
             return True
         most = share_of(limits)
         while own.held - own.leaving > most:
-            if not self._let_go(own, accepted, now - _OLD):
+            if not self._evict(own, accepted, now - _OLD):
                 return False
         while self.held + self.small - self._leaving > limits.anonymous_total:
             heaviest = self._heaviest()
             if heaviest is not None and heaviest.held > own.held:
-                self._let_go(heaviest, accepted, math.inf)
-            elif not self._let_go(own, accepted, now - _OLD):
+                self._evict(heaviest, accepted, math.inf)
+            elif not self._evict(own, accepted, now - _OLD):
                 return False
         return True
 
-    def _let_go(self, share: Share, favoured: Holder, began_by: float) -> bool:
+    def _evict(self, share: Share, favoured: Holder, began_by: float) -> bool:
         """Whether the oldest unfinished request of it began by then, and is let go."""
         for accepted, began in share.unfinished.items():
             if accepted is favoured:

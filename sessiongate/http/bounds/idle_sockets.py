@@ -53,14 +53,14 @@ class IdleSockets(Generic[One]):
             del self._addresses[one.counts_as]
         self._resize(one.counts_as, len(address) + 1, len(address))
 
-    def of_the_most(self, newcomer: One) -> One | None:
+    def oldest_of_busiest(self, newcomer: One) -> One | None:
         """The oldest of the address that has most: more than the newcomer's will have."""
         if self._most <= len(self._addresses.get(newcomer.counts_as, ())) + 1:
             return None
         address = next(iter(self._sizes[self._most]))
         return next(iter(self._addresses[address]))
 
-    def impatient(self, newcomer: One) -> One | None:
+    def oldest_overdue(self, newcomer: One) -> One | None:
         """The oldest that has waited for too long: its own one where its address has most."""
         own = self._addresses.get(newcomer.counts_as, {})
         oldest = next(iter(own if len(own) == self._most else self._all), None)

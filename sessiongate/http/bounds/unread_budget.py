@@ -39,8 +39,8 @@ class UnreadBudget(Generic[One]):
         self._stuck: dict[One, None] = {}
         """Who leaves replies unread, the longest first."""
 
-    def leaves(self, accepted: One, count: int, now: float) -> None:
-        """It does not read, and so much is held for it: `reads` takes it back."""
+    def add(self, accepted: One, count: int, now: float) -> None:
+        """It does not read, and so much is held for it: `remove` takes it back."""
         accepted.unread, accepted.stuck, accepted.unread_before = (
             count,
             now,
@@ -49,7 +49,7 @@ class UnreadBudget(Generic[One]):
         self.held += count
         self._stuck[accepted] = None
 
-    def reads(self, accepted: One) -> None:
+    def remove(self, accepted: One) -> None:
         """It has read, or is gone."""
         if accepted.unread:
             self.held -= accepted.unread

@@ -15,7 +15,7 @@ def _words(status: int, text: str) -> Reply:
 
 
 # Generic on purpose: nothing of the request comes back.
-SAY = {
+REFUSAL_REPLIES = {
     400: _words(400, "The request cannot be read."),
     408: _words(408, "The request took too long."),
     413: _words(413, "The request body is too large."),

@@ -24,7 +24,7 @@ import structlog
 from sessiongate.errors import SessionGateError
 from sessiongate.http.bounds.admission import AcceptedSocket
 from sessiongate.http.connection.body_stream import BodyStream
-from sessiongate.http.connection.causes import SAY
+from sessiongate.http.connection.causes import REFUSAL_REPLIES
 from sessiongate.http.connection.cut import cut_reply
 from sessiongate.http.connection.edge import Edge
 from sessiongate.http.connection.reply_writer import PIECE
@@ -55,7 +55,7 @@ class Connection(RequestReader):
         """The peer does not read fast enough: it gets no further reply for now."""
         held = self._writer.pause()
         edge = self._edge
-        edge.admission.leaves_unread(self.accepted, held, edge.now(), known=self._vouched)
+        edge.admission.add_unread(self.accepted, held, edge.now(), known=self._vouched)
         if self._streaming:  # else nobody would miss a peer that stops in the middle
             self.due = edge.now() + edge.keep_alive
 
@@ -71,7 +71,7 @@ class Connection(RequestReader):
         writer.resume()
         if self._at is _DONE:
             return  # what the kernel has still counts
-        self._edge.admission.reads(self.accepted)
+        self._edge.admission.clear_unread(self.accepted)
         if self._streaming:
             self.due = math.inf
             return
@@ -82,7 +82,7 @@ class Connection(RequestReader):
                 self._written()
             return
         self._advance()
-        self._weigh()
+        self._check_budget()
 
     def kill(self) -> None:
         """The listener's grace is over. A body that has no other end must not look whole."""
@@ -94,7 +94,7 @@ class Connection(RequestReader):
 
     def _handle(self, head: Head, body: bytes, upload: BodyStream | None = None) -> None:
         if self._replaceable:
-            self._speak()
+            self._mark_busy()
         self._at = _BUSY if upload is None else _STREAM
         self.due = math.inf
         request = self._peer.request(head, body)
@@ -120,10 +120,10 @@ class Connection(RequestReader):
                 return
             undelivered = reply.undelivered
             if not self._vouched and (request.vouched or undelivered is not None):
-                self._vouched = self._intake.keeps = True
+                self._vouched = self._buffer.keeps = True
             if undelivered is not None and self._at is _DONE:
                 undelivered()
-            early = self._upload is not None and self._leave_upload()
+            early = self._upload is not None and self._abandon_upload()
             close = reply.close or not head.keep_alive or edge.stopping or self._cut or early
             if reply.download is not None:
                 await self._stream(reply, reply.download, head, close=close)
@@ -136,9 +136,9 @@ class Connection(RequestReader):
             raise
         except Exception as error:  # noqa: BLE001  the server's last net
             structlog.get_logger().error("handler failed", **traced(error))
-            self._leave_upload()
+            self._abandon_upload()
             close = True
-            data = write_reply(SAY[500], edge.date, close=True, without_body=without_body)
+            data = write_reply(REFUSAL_REPLIES[500], edge.date, close=True, without_body=without_body)
         self.task = None
         self._on_gone = None
         self._finish(data, close)
@@ -146,7 +146,7 @@ class Connection(RequestReader):
     def _break_off(self, reply: Reply, cut: CutOff, *, without_body: bool) -> None:
         """Write a part of the reply, and end the connection."""
         if self._upload is not None:
-            self._leave_upload()
+            self._abandon_upload()
         data = cut_reply(reply, cut, self._edge.date, without_body=without_body)
         self.task = None
         self._on_gone = None
@@ -197,25 +197,25 @@ class Connection(RequestReader):
         if held.small or held.head or held.body or held.recognised:
             held.end()
         if self._at is _DONE:  # its peer is gone, or is about to be told so
-            self._weigh()
+            self._check_budget()
             if self._gone:
                 self._edge.forget(self)
             return
         self._at = _IDLE
         if self.accepted.held:  # what was held of the request is let go, whenever the reply is read
-            self._weigh()
+            self._check_budget()
         self._last = close
         edge = self._edge
         now = edge.now()
         self.due = now + edge.keep_alive
         if not self._vouched:
             self._replaceable = True
-            edge.admission.waits(self.accepted, now)
+            edge.admission.mark_idle(self.accepted, now)
         if data:
             self._transport.write(data)
         if self._writer.unsent is not None and not self._writer.send_on():
             return
-        if close or self._cut or self._intake.rest or self._paused or self._eof:
+        if close or self._cut or self._buffer.rest or self._paused or self._eof:
             self._written()
 
     def _written(self) -> None:
@@ -223,13 +223,13 @@ class Connection(RequestReader):
         if self._at is _DONE:
             return  # it was closed for what others leave unread
         if self._last or self._cut:
-            if self._intake.rest or self._intake.head is not None:
+            if self._buffer.rest or self._buffer.head is not None:
                 self._linger()
             else:
                 self._close()
             return
         self._advance()
-        self._weigh()
+        self._check_budget()
 
 
 def _start(connection: Connection, work: Coroutine[Any, Any, None]) -> None:

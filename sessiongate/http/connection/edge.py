@@ -42,7 +42,7 @@ class Connected(Protocol):
 
 
 class Edge:
-    """What all connections of one listener share."""
+    """What all connections of one listener share: the edge is where clients' bytes come in."""
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from sessiongate.http.bounds.admission import AcceptedSocket
 from sessiongate.http.connection.edge import Edge
 from sessiongate.http.framing import HEADER_COST, Head
-from sessiongate.http.intake import Intake
+from sessiongate.http.request_buffer import RequestBuffer
 
 # Bytes of a request that are taken from everybody, even where the budget for callers that are not
 # known is used up: an ordinary login is smaller.
@@ -21,7 +21,7 @@ class HeldRequest:
         "_accepted",
         "_edge",
         "_headers",
-        "_intake",
+        "_buffer",
         "_weight",
         "body",
         "head",
@@ -30,11 +30,11 @@ class HeldRequest:
     )
 
     def __init__(
-        self, edge: Edge, accepted: AcceptedSocket, intake: Intake, *, secure: bool
+        self, edge: Edge, accepted: AcceptedSocket, buffer: RequestBuffer, *, secure: bool
     ) -> None:
         self._edge = edge
         self._accepted = accepted
-        self._intake = intake
+        self._buffer = buffer
         # What came in one piece stays in the buffers of TLS, too: 132 KB were measured for a body
         # of 65 KB. Without TLS it were 65.
         self._weight = 2 if secure else 1
@@ -68,14 +68,14 @@ class HeldRequest:
 
     def count(self, *, unfinished: bool) -> int:
         """Count what is held. `unfinished`: it may be let go. Returns the bytes that were sent."""
-        intake = self._intake
-        sent = len(intake.rest) + self.head + self.body
-        if intake.chunks is not None:
-            sent += len(intake.chunks.body)
+        buffer = self._buffer
+        sent = len(buffer.rest) + self.head + self.body
+        if buffer.chunks is not None:
+            sent += len(buffer.chunks.body)
         held = self._weight * sent + self._headers
         if held or self._accepted.held_in is not None:
             edge = self._edge
-            edge.admission.holds(
+            edge.admission.count_held(
                 self._accepted, held, edge.now(), unfinished=unfinished, known=self.recognised
             )
         return sent
@@ -93,11 +93,11 @@ class HeldRequest:
         self.count(unfinished=unfinished)
         return self._has_room()
 
-    def let_go(self, *, handled: bool) -> None:
+    def release(self, *, handled: bool) -> None:
         """Hold nothing any more; `handled`: except what a task has."""
         if not handled and (self.small or self.head or self.body or self.recognised):
             self.end()
-        self._intake.clear()
+        self._buffer.clear()
         if handled or self._accepted.held_in is not None:
             self.count(unfinished=False)
 

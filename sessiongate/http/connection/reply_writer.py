@@ -19,7 +19,7 @@ _UNCOUNTED = 16384
 class ReplyWriter:
     """Holds at most one reply, of which the peer has to read a piece before the next is written."""
 
-    __slots__ = ("_owed", "_room", "_shared", "_transport", "stalled", "unsent")
+    __slots__ = ("_unread", "_room", "_shared", "_transport", "stalled", "unsent")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         transport.set_write_buffer_limits(_UNCOUNTED)
@@ -30,7 +30,7 @@ class ReplyWriter:
         """What of a reply is for when the peer has read more."""
         self._shared = False
         """Whether it is held for others anyway."""
-        self._owed = 0
+        self._unread = 0
         self._room: asyncio.Future[None] | None = None
         """Resolved when the peer has read, or nobody reads any more."""
 
@@ -99,21 +99,21 @@ class ReplyWriter:
     def pause(self) -> int:
         """The transport holds enough. Returns the bytes that are held for this peer alone."""
         self.stalled = True
-        self.look()
+        self.measure_unread()
         held = self.to_read()
         if self.unsent is not None and self._shared:
             held -= len(self.unsent)
         return held
 
-    def look(self) -> int:
+    def measure_unread(self) -> int:
         """How much the peer has still to read, which `has_read` goes by."""
-        self._owed = self.undelivered()
-        return self._owed
+        self._unread = self.undelivered()
+        return self._unread
 
     def has_read(self) -> bool:
         """Whether the peer has read anything since that was looked at last."""
-        before = self._owed
-        return self.look() < before
+        before = self._unread
+        return self.measure_unread() < before
 
     def undelivered(self) -> int:
         """Bytes of replies that the peer has not read, with those that the kernel holds for it."""

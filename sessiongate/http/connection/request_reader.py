@@ -25,7 +25,7 @@ from sessiongate.http.connection.held_request import SMALL, SMALL_HEAD
 from sessiongate.http.connection.states import At
 from sessiongate.http.connection.upload_reader import UploadReader
 from sessiongate.http.framing import Head
-from sessiongate.http.intake import Got
+from sessiongate.http.request_buffer import BufferState
 
 # Bytes of further requests that we hold while one is handled, before we stop reading: one socket
 # buffer's worth. More would only move the peer's queue into our memory.
@@ -69,22 +69,22 @@ class RequestReader(UploadReader):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A peer has come."""
         super().connection_made(transport)
-        self.accepted.shed = self._unburden
+        self.accepted.shed = self._release_held
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
         at = self._at
         if at is _DONE:
             return
-        intake, held, writer = self._intake, self._held_request, self._writer
+        buffer, held, writer = self._buffer, self._held_request, self._writer
         if (
             at is _IDLE
             and len(data) <= _CHEAP
-            and not (intake.rest or writer.stalled or self._queued)
+            and not (buffer.rest or writer.stalled or self._queued)
         ):
             # One small request after the other, as nearly all come: of `_advance` its first step
             # is all there is to do.
-            intake.rest = data
+            buffer.rest = data
             self._advancing = True
             try:
                 self._read_head()
@@ -92,19 +92,19 @@ class RequestReader(UploadReader):
                 self._refuse(f"malformed_{error}")
             finally:
                 self._advancing = False
-            if self._at is _BUSY and not (intake.rest or held.head or held.body):
+            if self._at is _BUSY and not (buffer.rest or held.head or held.body):
                 return
         else:
-            intake.add(data)
+            buffer.add(data)
         at = self._at
         if at is _BUSY or at is _ASKING or writer.stalled or self._queued:
-            if len(intake.rest) > _HOLD:
+            if len(buffer.rest) > _HOLD:
                 self._pause()
                 self._tell_gone()
         else:
             self._advance()
-        if intake.rest or held.head or held.body or self.accepted.held or intake.chunks is not None:
-            self._weigh()
+        if buffer.rest or held.head or held.body or self.accepted.held or buffer.chunks is not None:
+            self._check_budget()
 
     def eof_received(self) -> bool:
         """The peer says no more. What it has asked is still answered, except over TLS.
@@ -134,15 +134,15 @@ class RequestReader(UploadReader):
         """Go on with what has come, as far as it reaches, and as far as others can wait."""
         if self._advancing or self._queued:
             return
-        intake, writer = self._intake, self._writer
-        dear = len(intake.rest) > _CHEAP or intake.chunks is not None
+        buffer, writer = self._buffer, self._writer
+        dear = len(buffer.rest) > _CHEAP or buffer.chunks is not None
         if dear and not (self._has_turn or self._is_free()):
             self._wait()
             return
         self._advancing = True
         steps = 0
         try:
-            while intake.rest and not writer.stalled:
+            while buffer.rest and not writer.stalled:
                 if steps and (steps >= STEPS_A_TURN or not self._is_free()):
                     self._wait()
                     return
@@ -187,7 +187,7 @@ class RequestReader(UploadReader):
 
         Reading goes on till then: nobody would see a peer leave of whom nothing is read.
         """
-        if self._at is _DONE or (self._at is _BUSY and len(self._intake.rest) > _HOLD):
+        if self._at is _DONE or (self._at is _BUSY and len(self._buffer.rest) > _HOLD):
             tell()
             return
         super()._when_gone(tell)
@@ -217,24 +217,24 @@ class RequestReader(UploadReader):
         self._has_turn = True
         if self._at is not _DONE:
             self._advance()
-            self._weigh()
+            self._check_budget()
             if self._edge.shut:
                 self.retire()
 
     def _read_head(self) -> bool:
         """True when something was eaten, False when more must come first."""
-        edge, intake = self._edge, self._intake
+        edge, buffer = self._edge, self._buffer
         limits = edge.limits
-        head = intake.take_head(limits.header_bytes, limits.header_count)
-        if isinstance(head, Got):
-            if head is Got.TOO_LARGE:
+        head = buffer.take_head(limits.header_bytes, limits.header_count)
+        if isinstance(head, BufferState):
+            if head is BufferState.TOO_LARGE:
                 self._refuse("head_too_large")
-            elif head is Got.TOO_MANY:
+            elif head is BufferState.TOO_MANY:
                 self._refuse("head_too_large", "too many headers")
-            elif head is Got.MORE and self._at is _IDLE:
+            elif head is BufferState.MORE and self._at is _IDLE:
                 self._at = _HEAD
                 self.due = edge.now() + edge.header_timeout
-            return head is Got.LINE
+            return head is BufferState.LINE
         if head.takes > SMALL_HEAD:
             self._held_request.begin(head)
         length = head.length
@@ -248,7 +248,7 @@ class RequestReader(UploadReader):
             self._hand_on(head)
         elif length is None or length > SMALL or length > edge.unasked:
             self._expect_body(head)
-        elif (body := intake.take_small(length)) is not None:
+        elif (body := buffer.take_small(length)) is not None:
             self._complete(head, body)
         else:
             self._expect_body(head)
@@ -260,7 +260,7 @@ class RequestReader(UploadReader):
         if verdict is Verdict.TOO_LARGE:
             self._refuse("body_too_large", "as declared")
             return
-        self._intake.expect(head, self._edge.unasked, limits.header_bytes)
+        self._buffer.expect(head, self._edge.unasked, limits.header_bytes)
         self._at = _BODY
         if verdict is Verdict.ASK:
             self._ask(ANONYMOUS_BODY, head)
@@ -271,21 +271,21 @@ class RequestReader(UploadReader):
         """Have the peer send the body."""
         self._at = _BODY
         self.due = self._edge.now() + self._edge.body_timeout
-        head = self._intake.head
-        if head is not None and head.expects_continue and not self._intake.rest:
+        head = self._buffer.head
+        if head is not None and head.expects_continue and not self._buffer.rest:
             head.expects_continue = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _read_body(self) -> bool:
-        intake, edge = self._intake, self._edge
-        head = cast("Head", intake.head)
-        body = intake.take_body()
-        if not isinstance(body, Got):
+        buffer, edge = self._buffer, self._edge
+        head = cast("Head", buffer.head)
+        body = buffer.take_body()
+        if not isinstance(body, BufferState):
             self._complete(head, body)
             return True
-        if body is Got.MORE or body is Got.SOME:
-            return body is Got.SOME
-        verdict = judge_begun(head, intake, edge.limits, edge.callers)
+        if body is BufferState.MORE or body is BufferState.SOME:
+            return body is BufferState.SOME
+        verdict = judge_begun(head, buffer, edge.limits, edge.callers)
         if verdict is Verdict.ASK:
             self._ask(ANONYMOUS_BODY, head)
         elif verdict is Verdict.FITS:
@@ -296,7 +296,7 @@ class RequestReader(UploadReader):
 
     def _allow(self) -> bool:
         """Take a body as large as anybody may send. False where it is larger even than that."""
-        if self._intake.allow(self._edge.limits.body):
+        if self._buffer.allow(self._edge.limits.body):
             return True
         self._refuse("body_too_large", "in chunks")
         return False
@@ -324,12 +324,12 @@ class RequestReader(UploadReader):
 
         `body`: the whole of it, where it has come.
         """
-        self._speak()
+        self._mark_busy()
         self._at = _ASKING
         self.due = math.inf
         self._pause()
         self._edge.admission.asking += 1
-        work = self._recognise(head, cause, body)
+        work = self._identify_caller(head, cause, body)
         self.task = asyncio.Task(work, loop=self._edge.loop, name="caller")
         self.task.add_done_callback(self._answered)
 
@@ -338,13 +338,13 @@ class RequestReader(UploadReader):
         if task.cancelled():  # perhaps without having run at all
             self._cancelled(task)
 
-    async def _recognise(self, head: Head, cause: str, body: bytes | None) -> None:
+    async def _identify_caller(self, head: Head, cause: str, body: bytes | None) -> None:
         callers = cast("Callers", self._edge.callers)
         refusal = await why_refused(callers, self._peer.request(head, b""), cause)
         self.task = None
         self._held_request.end()
         if self._at is _DONE:  # it has left, or was closed meanwhile and is about to be told so
-            self._weigh()
+            self._check_budget()
             if self._gone:
                 self._edge.forget(self)
         elif refusal is not None:
@@ -354,18 +354,18 @@ class RequestReader(UploadReader):
             if body is not None:
                 self._at = _BODY
                 self._handle(head, body)
-                self._weigh()
+                self._check_budget()
             elif self._allow():
                 self._expect()
                 self._advance()
-                self._weigh()
+                self._check_budget()
 
-    def _weigh(self) -> None:
+    def _check_budget(self) -> None:
         """Count what is held of requests, and refuse what is too much."""
         if self._held_request.is_too_much(unfinished=self._at in _UNFINISHED):
-            self._unburden()
+            self._release_held()
 
-    def _unburden(self) -> None:
+    def _release_held(self) -> None:
         """Let go of what is held, as far as it is not being worked on."""
         at = self._at
         if at is _STREAM:
@@ -373,17 +373,17 @@ class RequestReader(UploadReader):
             return
         many = self._edge.admission.asking >= _ASKING_AT_ONCE
         asks = self._edge.callers is not None and not (many or self._held_request.recognised)
-        head = self._intake.head
+        head = self._buffer.head
         if at is _BODY and head is not None and asks:
             self._ask(NO_BUDGET, head)
         elif at is _ASKING and many and self.task is not None:
             self._note(NO_BUDGET, "closed without a word")
             self.task.cancel()
-            self._held_request.let_go(handled=False)
-        elif (at is _BUSY or self._writer.unfinished) and self._intake.rest:
+            self._held_request.release(handled=False)
+        elif (at is _BUSY or self._writer.unfinished) and self._buffer.rest:
             # Whoever sends further requests before the reply may have to send them again.
-            self._intake.rest = b""
+            self._buffer.rest = b""
             self._cut = True
-            self._weigh()
+            self._check_budget()
         elif at in _UNFINISHED:
             self._refuse(NO_BUDGET)

@@ -10,7 +10,7 @@ from typing import cast
 
 from sessiongate.http.bounds.admission import AcceptedSocket
 from sessiongate.http.connection.body_stream import BodyStream
-from sessiongate.http.connection.causes import CAUSES, SAY
+from sessiongate.http.connection.causes import CAUSES, REFUSAL_REPLIES
 from sessiongate.http.connection.edge import Edge
 from sessiongate.http.connection.held_request import HeldRequest
 from sessiongate.http.connection.peer import Peer, address_at
@@ -18,7 +18,7 @@ from sessiongate.http.connection.reply_writer import ReplyWriter
 from sessiongate.http.connection.send_queue import discard, end_of_writing
 from sessiongate.http.connection.states import At
 from sessiongate.http.framing import write_reply
-from sessiongate.http.intake import Intake
+from sessiongate.http.request_buffer import RequestBuffer
 from sessiongate.http.refusal_log import note
 
 # How long after a refusal we go on reading, and drop what we read. Closing on unread bytes makes
@@ -41,7 +41,7 @@ class TransportConnection(asyncio.Protocol):
         "_eof",
         "_gone",
         "_held_request",
-        "_intake",
+        "_buffer",
         "_last",
         "_on_gone",
         "_paused",
@@ -75,7 +75,7 @@ class TransportConnection(asyncio.Protocol):
         if accepted is not None:
             self.accepted = accepted
         self._at = _HEAD
-        self._intake = Intake()
+        self._buffer = RequestBuffer()
         self._paused = False
         """Whether nothing is read for now."""
         self._eof = False
@@ -116,7 +116,7 @@ class TransportConnection(asyncio.Protocol):
         self._writer = ReplyWriter(self._transport)
         self.accepted.count_unread = self._writer.to_read
         self._held_request = HeldRequest(
-            edge, self.accepted, self._intake, secure=self._peer.secure
+            edge, self.accepted, self._buffer, secure=self._peer.secure
         )
         if edge.shut:
             self._abort()
@@ -144,8 +144,8 @@ class TransportConnection(asyncio.Protocol):
             self._cut_upload("its client has left")
         self.due = math.inf
         self._writer.drop()
-        self._edge.admission.reads(self.accepted)
-        self._held_request.let_go(handled=self.task is not None)
+        self._edge.admission.clear_unread(self.accepted)
+        self._held_request.release(handled=self.task is not None)
         if self.task is None:
             self._edge.forget(self)
 
@@ -173,7 +173,7 @@ class TransportConnection(asyncio.Protocol):
             self.due = self._edge.now() + self._edge.keep_alive
         elif self._writer.stalled:
             self._abort()
-        elif self._at in (_BODY, _STREAM) or self._intake.rest:
+        elif self._at in (_BODY, _STREAM) or self._buffer.rest:
             self._refuse("slow", "in the body" if self._at in (_BODY, _STREAM) else "in the head")
         else:
             self._close()
@@ -184,7 +184,7 @@ class TransportConnection(asyncio.Protocol):
             return  # its next reply is the last
         if self._writer.unfinished:
             self._last = True
-        elif self._at is _IDLE or (self._at is _HEAD and not self._intake.rest):
+        elif self._at is _IDLE or (self._at is _HEAD and not self._buffer.rest):
             self._close()
 
     def kill(self) -> None:
@@ -204,16 +204,16 @@ class TransportConnection(asyncio.Protocol):
             self._paused = True
             self._transport.pause_reading()
 
-    def _speak(self) -> None:
+    def _mark_busy(self) -> None:
         """Something is under way: nobody else gets its place."""
         self._replaceable = False
-        self._edge.admission.spoken(self.accepted)
+        self._edge.admission.mark_busy(self.accepted)
 
     def _refuse(self, cause: str, why: str = "") -> None:
         """Answer what could not become a request, and look at no further byte."""
         self._note(cause, why)
         self._transport.write(
-            write_reply(SAY[CAUSES[cause]], self._edge.date, close=True, without_body=False)
+            write_reply(REFUSAL_REPLIES[CAUSES[cause]], self._edge.date, close=True, without_body=False)
         )
         if self._at is not _DONE:  # unless it was closed for what it left unread
             self._linger()
@@ -227,11 +227,11 @@ class TransportConnection(asyncio.Protocol):
         if self._peer.secure or self._eof or not self._transport.can_write_eof():
             self._close()
         else:
-            self._close_half(self._writer.look())
+            self._close_half(self._writer.measure_unread())
 
     def _close(self) -> None:
         """Close once the peer has what was written, or does not read it for as long as allowed."""
-        unread = self._writer.look()
+        unread = self._writer.measure_unread()
         # Over TLS its goodbye is the same.
         if unread and not self._peer.secure and self._transport.can_write_eof():
             self._close_half(unread)
@@ -252,16 +252,16 @@ class TransportConnection(asyncio.Protocol):
         self._at = _DONE
         if self._upload is not None:
             self._cut_upload("it did not come to its end")
-        self._held_request.let_go(handled=self.task is not None)
+        self._held_request.release(handled=self.task is not None)
         edge = self._edge
         now = self._read_at = edge.now()
         self.due = now + seconds
         if not (self._vouched or self._replaceable):
             self._replaceable = True
-            edge.admission.waits(self.accepted, now)
+            edge.admission.mark_idle(self.accepted, now)
         if unread:
             self.accepted.count_unread = self._writer.undelivered
-            edge.admission.leaves_unread(self.accepted, unread, now, known=self._vouched)
+            edge.admission.add_unread(self.accepted, unread, now, known=self._vouched)
 
     def _end_unless_it_reads(self) -> None:
         """Closed, and late: end it where the peer has all, or has not read for long."""

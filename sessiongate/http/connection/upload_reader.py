@@ -28,45 +28,45 @@ class UploadReader(TransportConnection):
         """Go on with what has come."""
         raise NotImplementedError
 
-    def _weigh(self) -> None:
+    def _check_budget(self) -> None:
         """Count what is held of requests."""
         raise NotImplementedError
 
     def _hand_on(self, head: Head) -> None:
         """A head has come whose handler takes the body as it comes."""
-        self._intake.expect_pieces(head, self._edge.limits.header_bytes)
+        self._buffer.expect_pieces(head, self._edge.limits.header_bytes)
         self._upload = BodyStream(head.length, self._go_on_with_body)
         self._handle(head, b"", self._upload)
 
     def _read_piece(self) -> bool:
         """Hand on what has come. False where there is no room, or more must come first."""
-        upload, intake = self._upload, self._intake
+        upload, buffer = self._upload, self._buffer
         if upload is None or not upload.has_room:
             return False
-        before = len(intake.rest)
-        piece = intake.take_piece()
+        before = len(buffer.rest)
+        piece = buffer.take_piece()
         if piece:
             upload.put(piece)
-        if intake.head is None:
+        if buffer.head is None:
             self._upload = None
             self._at = _BUSY
             self.due = math.inf
             upload.end()
-        return len(intake.rest) < before
+        return len(buffer.rest) < before
 
     def _go_on_with_body(self) -> None:
         """The handler has room for more."""
         if self._at is not _STREAM:
             return
-        head = self._intake.head
+        head = self._buffer.head
         # What comes from now on is a known caller's, or one's whom the handler lets in.
         self._held_request.recognised = True
         if head is not None and head.expects_continue:
             head.expects_continue = False
-            if not self._intake.rest:
+            if not self._buffer.rest:
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._advance()
-        self._weigh()
+        self._check_budget()
 
     def _pace(self) -> None:
         """Read on where the handler has room; its sender has so long for the next piece."""
@@ -79,7 +79,7 @@ class UploadReader(TransportConnection):
         if self._eof:
             self._close()
 
-    def _leave_upload(self) -> bool:
+    def _abandon_upload(self) -> bool:
         """The reply has come: before the end of the body, where this returns True.
 
         What is left of the body is not read, and nothing can follow on this connection.

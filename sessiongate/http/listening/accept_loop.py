@@ -51,7 +51,7 @@ class AcceptLoop:
         self._timer: asyncio.TimerHandle | None = None
         opened.setblocking(False)
         opened.listen(BACKLOG)
-        self._go_on()
+        self._listen()
 
     def close(self) -> None:
         """Accept no more. What the kernel holds is reset."""
@@ -61,7 +61,7 @@ class AcceptLoop:
             self._edge.loop.remove_reader(self._opened.fileno())
             self._opened.close()
 
-    def _go_on(self) -> None:
+    def _listen(self) -> None:
         self._timer = None
         self._edge.loop.add_reader(self._opened.fileno(), self._accept)
 
@@ -75,9 +75,9 @@ class AcceptLoop:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._rest(error)
+                self._pause(error)
                 return
-            if self._is_nobodys(accepted):
+            if self._is_abandoned(accepted):
                 edge.refusals[PEER_LEFT] += 1
                 accepted.close()
             elif edge.arrivals is not None and self._turned_away(accepted, peer, edge.arrivals):
@@ -90,9 +90,9 @@ class AcceptLoop:
     def _begin(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
         made = self._edge.loop.connect_accepted_socket(self._protocol, accepted)
-        _go_on(made, accepted)
+        _drive(made, accepted)
 
-    def _is_nobodys(self, accepted: socket.socket) -> bool:
+    def _is_abandoned(self, accepted: socket.socket) -> bool:
         """Whether nobody would read a reply: over plain HTTP a peer may ask, and say no more."""
         return has_left(accepted) and (self._tls or not _unread(accepted))
 
@@ -103,17 +103,17 @@ class AcceptLoop:
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         return cut is not None
 
-    def _rest(self, error: OSError) -> None:
+    def _pause(self, error: OSError) -> None:
         if error.errno not in _SCARCE:
             raise error
         structlog.get_logger().error(
             "no connection is accepted for now", why=errno.errorcode[error.errno]
         )
         self._edge.loop.remove_reader(self._opened.fileno())
-        self._timer = self._edge.loop.call_later(_RESPITE, self._go_on)
+        self._timer = self._edge.loop.call_later(_RESPITE, self._listen)
 
 
-def _go_on(
+def _drive(
     made: Coroutine[Any, Any, object],
     accepted: socket.socket,
     _: "asyncio.Future[object] | None" = None,
@@ -131,7 +131,7 @@ def _go_on(
         accepted.close()
         return
     waits._asyncio_future_blocking = False
-    waits.add_done_callback(partial(_go_on, made, accepted))
+    waits.add_done_callback(partial(_drive, made, accepted))
 
 
 def _unread(accepted: socket.socket) -> int:

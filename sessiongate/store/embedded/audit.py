@@ -1,7 +1,7 @@
 """The audit's tables in the embedded store: appended to by the store's own writer, in two chains.
 
 A decision that is noted goes to the disk before anything acknowledged after it, since both wait in
-one queue; one that is written is on the disk when the method returns. Old events are let go from
+one queue; one that is written is on the disk when the method returns. Old events are deleted from
 the front, and the anchor of the chain moves along.
 """
 
@@ -55,7 +55,7 @@ class _Statements(msgspec.Struct, frozen=True):
     anchor_by_number: str = (
         "INSERT OR REPLACE INTO T_anchor SELECT 1, number, hash FROM T WHERE number = ?"
     )
-    # From the front, so that it looks at no more rows than it lets go.
+    # From the front, so that it looks at no more rows than it deletes.
     anchor_by_time: str = (
         "INSERT OR REPLACE INTO T_anchor SELECT 1, number, hash FROM T WHERE number = coalesce("
         "(SELECT number FROM T WHERE at >= ? ORDER BY number LIMIT 1) - 1,"
@@ -84,7 +84,7 @@ MOST_OWED = 100_000
 # Anonymous events leave half of that to the others.
 _SHARE = {Chain.DECISIONS: 1, Chain.ANONYMOUS: 2}
 
-# Of the meta table: events were let go, and by a release that did not say when it began.
+# Of the meta table: events were deleted, and by a release that did not say when it began.
 _UNKNOWN = 0
 
 _log = structlog.get_logger("sessiongate.audit")

@@ -20,7 +20,7 @@ from sessiongate.store.embedded.audit import MOST_OWED
 from sessiongate.store.encoding import micros
 from sessiongate.store.redis.keys import RedisKeys
 from sessiongate.store.redis.pipeline import Pipeline
-from sessiongate.store.redis.scripts import APPEND, LET_GO
+from sessiongate.store.redis.scripts import APPEND, PRUNE
 
 # Events added at once, about 100 KB.
 _TOGETHER = 200
@@ -161,7 +161,7 @@ class _RedisChain:
 
     async def _trim(self, calls: Pipeline, most: int, before: int, now: int) -> None:
         with suppress(StoreUnavailable):
-            self._deleted_by_age.add(int(await calls.run(LET_GO, self._keys, most, before, now)))
+            self._deleted_by_age.add(int(await calls.run(PRUNE, self._keys, most, before, now)))
 
     def _begin(self) -> None:
         idle = self._adding is None or self._adding.done()

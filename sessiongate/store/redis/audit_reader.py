@@ -32,7 +32,7 @@ from sessiongate.store.redis.scripts import READ
 # About 150 KB, and some milliseconds of Redis' time.
 _PAGE = 500
 
-# Events are let go once a second at most, and a page takes milliseconds.
+# Events are deleted once a second at most, and a page takes milliseconds.
 _TRIES = 5
 
 
@@ -161,4 +161,4 @@ class RedisAuditReader:
 
 
 def _too_fast() -> StoreUnavailable:
-    return StoreUnavailable("events are let go faster than they can be read; try again")
+    return StoreUnavailable("events are deleted faster than they can be read; try again")

@@ -324,10 +324,10 @@ chain ends, or where all that was deleted of does; the answer is then one longer
 begins anew, so that who verifies it is told.
 """
 
-LET_GO = script(
+PRUNE = script(
     """
 local newest = tonumber(redis.call('HGET', KEYS[2], 'number') or '0')
-local function let_go(row)
+local function delete_up_to(row)
   local number = tonumber(string.match(row[1], '^%d+'))
   local began = redis.call('EXISTS', KEYS[3]) == 0 and ARGV[3] or '0'
   redis.call('HSETNX', KEYS[3], 'since', began)
@@ -336,7 +336,7 @@ local function let_go(row)
 end
 local last = string.format('%.0f-0', math.max(0, newest - tonumber(ARGV[1])))
 local beyond = redis.call('XRANGE', KEYS[1], last, last)
-if beyond[1] then let_go(beyond[1]) end
+if beyond[1] then delete_up_to(beyond[1]) end
 local function old(row) return tonumber(row[2][2]) < tonumber(ARGV[2]) end
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 if not first or not old(first) then return 0 end
@@ -344,7 +344,7 @@ for _, row in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 250)) do
   if not old(row) then break end
   first = row
 end
-return let_go(first)
+return delete_up_to(first)
 """,
     full=True,
 )

@@ -6,7 +6,7 @@ from typing import cast
 
 from sessiongate.app.gateway.pools import PoolCommands
 from sessiongate.config import load
-from sessiongate.gateway.gate import UpstreamGate
+from sessiongate.gateway.upstream_gateway import UpstreamGateway
 from tests.gate import Gate
 from tests.gateway.leases.test_pool import Upstream, pool_of
 
@@ -17,7 +17,7 @@ async def test_a_client_is_told_with_the_lease_that_it_is_pinned_to(
     pool = pool_of(Upstream(), exclusive=False, size=2, calls=1)
     there = SimpleNamespace(accounts=SimpleNamespace(pools=[pool], parent=None))
     config = load(None, {}, {"server.data_dir": str(tmp_path)})
-    gates = {"vc1": cast("UpstreamGate", there)}
+    gates = {"vc1": cast("UpstreamGateway", there)}
     commands = PoolCommands(config, gates, gate.sessions, gate.journal)
     home = await pool.take("ada", home=True)
     pool.hold("ada", 3)

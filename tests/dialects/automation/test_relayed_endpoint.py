@@ -10,7 +10,7 @@ from sessiongate.dialects.automation.relayed_endpoint import RelayedRestEndpoint
 from sessiongate.dialects.automation.rpc_endpoint import RpcEndpoint
 from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.errors import NoPermission, NotSupported, OutcomeUnknown, UpstreamUnavailable
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Reply, Request
 from sessiongate.wire.http import Answer
 from tests.gate import APPLIANCE, AT_VC1
@@ -50,7 +50,7 @@ class Case:
     def __init__(self, house: House, face: resources.Face) -> None:
         self.house = house
         self.upstream = Upstream()
-        self.gates = gates = Gates({"vc.example": cast("Gate", self.upstream)}, None)
+        self.gates = gates = Gates({"vc.example": cast("VCenterGateway", self.upstream)}, None)
 
         async def own(_: Request) -> Reply:
             return Reply(299)

@@ -19,7 +19,7 @@ from sessiongate.dialects.automation.rest_endpoint import (
 from sessiongate.dialects.automation.rpc_endpoint import RpcEndpoint
 from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.errors import UpstreamUnavailable
-from sessiongate.gateway.gate import Gate as UpstreamGate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.refusal_headers import CAP_RETRY
 from sessiongate.session import Caps
@@ -252,7 +252,7 @@ async def test_hello_promises_no_more_than_the_upstream_has() -> None:
     hello = request("POST", "/api/vcenter/system?action=hello", wanted)
 
     async def chosen(*served: str) -> tuple[int, Any]:
-        gates = Gates({}, cast("UpstreamGate", Upstream(*served)))
+        gates = Gates({}, cast("VCenterGateway", Upstream(*served)))
         reply = await AtUpstreams(HelloEndpoint(gates), gates)(hello)
         return reply.status, json.loads(reply.body).get("api_release")
 

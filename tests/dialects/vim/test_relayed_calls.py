@@ -7,10 +7,10 @@ import pytest
 from sessiongate.dialects.vim.relayed_calls import RelayedCalls, is_ours, replied, typed
 from sessiongate.errors import Malformed, NoPermission, NoSession
 from sessiongate.gateway.calls.large_replies import LargeReply, StreamedAnswer
-from sessiongate.gateway.calls.long_readings import LongReadings
-from sessiongate.gateway.gate import Gate as UpstreamGate
+from sessiongate.gateway.calls.parse_queue import ParseQueue
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Request
-from sessiongate.upstream.line import Incoming
+from sessiongate.upstream.connection import IncomingReply
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.relayed import Relayed, read_relayed
 from tests.each import each
@@ -25,7 +25,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.relay = self
-        self.readings = LongReadings()
+        self.parse_queue = ParseQueue()
         self.headers: Any = ()
         self.url = "https://vc1.example"
         self.body = b""
@@ -56,7 +56,7 @@ async def test_what_is_beyond_a_stranger_s_limits_is_read_for_a_live_session(gat
         raise NoPermission("System.Read")
 
     calls, opened = calls_of(gate), await gate.login("ada")
-    upstream = cast("UpstreamGate", Upstream())
+    upstream = cast("VCenterGateway", Upstream())
     with pytest.raises(Malformed):
         await calls.read(upstream, sent(), read)
     session = ("vmware-api-session-id", opened.token.reveal())
@@ -70,12 +70,12 @@ async def test_what_is_beyond_a_stranger_s_limits_is_read_for_a_live_session(gat
 async def test_of_a_head_what_is_listed_goes_on_and_what_we_say_ourselves(gate: Gate) -> None:
     upstream, calls = Upstream(), calls_of(gate)
     asked, session = sent(("opid", "op-1"), ("cookie", "a=b")), (await gate.login("ada")).session
-    await calls.forward(cast("UpstreamGate", upstream), asked, NAME, session)
+    await calls.forward(cast("VCenterGateway", upstream), asked, NAME, session)
     names = [name for name, _ in upstream.headers]
     assert names == ["opid", "content-type", "user-agent", "accept-encoding"]
     upstream.headers = ()
     with pytest.raises(NoSession):
-        await calls.forward(cast("UpstreamGate", upstream), asked, NAME, None)
+        await calls.forward(cast("VCenterGateway", upstream), asked, NAME, None)
     assert upstream.headers == ()
 
 
@@ -87,18 +87,18 @@ async def test_files_that_are_handed_out_are_ours_to_send_on(gate: Gate) -> None
     guest = read_relayed(
         envelope("InitiateFileTransferFromGuest", "GuestFileManager", "guestFileManager").encode()
     )
-    said = await calls.forward(cast("UpstreamGate", upstream), asked, guest, session)
+    said = await calls.forward(cast("VCenterGateway", upstream), asked, guest, session)
     assert said.body == upstream.body.replace(b"https://*/", b"https://gate.example/")
     upstream.body = b'<info xsi:type="HttpNfcLeaseInfo"><url>https://vc1.example/nfc/a</url></info>'
-    said = await calls.forward(cast("UpstreamGate", upstream), asked, NAME, session)
+    said = await calls.forward(cast("VCenterGateway", upstream), asked, NAME, session)
     assert said.body == upstream.body.replace(b"vc1.example", b"gate.example")
     upstream.body = b"<name>https://vc1.example/nfc/a</name>"
-    said = await calls.forward(cast("UpstreamGate", upstream), asked, NAME, session)
+    said = await calls.forward(cast("VCenterGateway", upstream), asked, NAME, session)
     assert said.body == upstream.body
 
 
 def test_a_large_answer_goes_on_as_it_comes() -> None:
-    reply = LargeReply(b"<a>", b"", cast("Incoming", None), lambda part: part, 1.0)
+    reply = LargeReply(b"<a>", b"", cast("IncomingReply", None), lambda part: part, 1.0)
     said = replied(StreamedAnswer(200, (("content-type", "text/xml"),), b"", reply), ("a", "b"))
     assert (said.status, said.download, said.body) == (200, reply, b"")
     assert said.headers == (("content-type", "text/xml"), ("a", "b"))

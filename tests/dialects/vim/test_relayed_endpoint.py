@@ -8,8 +8,8 @@ from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.dialects.vim.relayed_endpoint import RelayedSoapEndpoint
 from sessiongate.dialects.vim.soap_endpoint import VimSoapEndpoint
 from sessiongate.errors import OutcomeUnknown, UpstreamUnavailable
-from sessiongate.gateway.calls.long_readings import LongReadings
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.calls.parse_queue import ParseQueue
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Reply, Request
 from sessiongate.wire.http import Answer
 from tests.end_to_end.vim_soap import envelope
@@ -24,7 +24,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.relay = self.public = self
-        self.readings = LongReadings()
+        self.parse_queue = ParseQueue()
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.answer: Answer | Exception = Answer(200, (("content-type", "text/xml"),), b"<theirs/>")
 
@@ -51,7 +51,7 @@ class Case:
         self.house = house
         self.upstream = Upstream()
         own = VimSoapEndpoint(house.sessions, house.logins, house.bearers, house.center)
-        gates = Gates({}, cast("Gate", self.upstream))
+        gates = Gates({}, cast("VCenterGateway", self.upstream))
         self.endpoint = RelayedSoapEndpoint(own, gates, house.sessions, house.bearers)
         self.handler = AtUpstreams(self.endpoint, gates)
         self.versions = AtUpstreams(self.endpoint.versions, gates)

@@ -20,8 +20,8 @@ from sessiongate.errors import (
     UpstreamUnavailable,
     WaitCancelled,
 )
-from sessiongate.gateway.calls.long_readings import LongReadings
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.calls.parse_queue import ParseQueue
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Reply, Request
 from sessiongate.session import Client
 from sessiongate.wire.http import Answer
@@ -43,7 +43,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.relay = self.public = self
-        self.readings = LongReadings()
+        self.parse_queue = ParseQueue()
         self.calls: list[str] = []
         self.required: list[str] = []
         self.lets_in = True
@@ -76,7 +76,7 @@ class Case:
         self.house = house
         self.upstream = Upstream()
         own = VimJsonEndpoint(house.sessions, house.logins, house.bearers, house.center)
-        gates = Gates({"vc.example": cast("Gate", self.upstream)}, None)
+        gates = Gates({"vc.example": cast("VCenterGateway", self.upstream)}, None)
         self.endpoint = RelayedJsonEndpoint(own, gates, house.sessions, house.bearers)
         self.handler = AtUpstreams(self.endpoint, gates)
 

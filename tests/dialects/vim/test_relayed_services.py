@@ -8,8 +8,8 @@ from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.dialects.vim.pbm_endpoint import PbmEndpoint
 from sessiongate.dialects.vim.relayed_services import RelayedServiceEndpoint
 from sessiongate.errors import NoPermission, OutcomeUnknown, UpstreamUnavailable
-from sessiongate.gateway.calls.long_readings import LongReadings
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.calls.parse_queue import ParseQueue
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Reply, Request
 from sessiongate.wire.http import Answer
 from tests.gate import AT_VC1, INSTANCE
@@ -24,7 +24,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.services = self.public = self
-        self.readings = LongReadings()
+        self.parse_queue = ParseQueue()
         self.calls: list[tuple[str, str, str, dict[str, str]]] = []
         self.answer: Answer | Exception = Answer(200, (("content-type", "text/xml"),), b"<theirs/>")
 
@@ -47,7 +47,7 @@ class Case:
         self.upstream = Upstream()
         parts = house.sessions, house.logins, house.bearers, house.center
         policies = PbmEndpoint(*parts, instance=INSTANCE)
-        self.gates = gates = Gates({"vc.example": cast("Gate", self.upstream)}, None)
+        self.gates = gates = Gates({"vc.example": cast("VCenterGateway", self.upstream)}, None)
 
         async def own(_: Request) -> Reply:
             return Reply(299)

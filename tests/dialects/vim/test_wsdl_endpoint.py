@@ -5,7 +5,7 @@ from typing import cast
 from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.dialects.vim.wsdl_endpoint import PATHS, WsdlEndpoint
 from sessiongate.errors import SessionGateError, UnknownAddress, UpstreamUnavailable
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Reply, Request
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim import wsdl
@@ -79,7 +79,7 @@ class Upstream:
 async def test_at_the_host_of_an_upstream_it_is_the_upstream_s_with_our_address() -> None:
     """Else a toolkit that builds its stubs from it would have no method of the inventory."""
     upstream = Upstream()
-    gates = Gates({"vc.example": cast("Gate", upstream)}, None)
+    gates = Gates({"vc.example": cast("VCenterGateway", upstream)}, None)
     at = AtUpstreams(WsdlEndpoint(soap, OWN_NAMES, gates, refuse), gates)
     theirs = b'<w:service><s:address location="https://localhost:443/sdk/vimService"/></w:service>'
     upstream.says = Answer(200, (), theirs)

@@ -13,8 +13,8 @@ from sessiongate.errors import (
     SessionGateError,
     UpstreamUnavailable,
 )
-from sessiongate.gateway.gate import Gate
-from sessiongate.gateway.zvm_gate import ZvmGate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
+from sessiongate.gateway.zvm_gateway import ZvmGateway
 from sessiongate.http.message import Reply, Request
 from sessiongate.session import Client
 from sessiongate.wire.http import Answer
@@ -45,7 +45,7 @@ class Case:
     def __init__(self, house: House) -> None:
         self.house = house
         self.upstream = Upstream()
-        zvms = Hosts({"zvm.example": cast("ZvmGate", self.upstream)}, None)
+        zvms = Hosts({"zvm.example": cast("ZvmGateway", self.upstream)}, None)
         self.gates = Gates({}, None, zvms)
 
         async def own(_: Request) -> Reply:
@@ -126,7 +126,7 @@ async def test_refusals_are_zertos_and_say_when_to_come_back(
 def test_one_host_may_mean_a_vcenter_and_a_zvm(case: Case) -> None:
     vcenter = Upstream()
     vcenter.name = "vc1"
-    both = Gates({"zvm.example": cast("Gate", vcenter)}, None, case.gates.zvms)
+    both = Gates({"zvm.example": cast("VCenterGateway", vcenter)}, None, case.gates.zvms)
     names = {}
     for path in ("/v1/vpgs", "/auth/realms/zerto/x", "/sdk", "/api/session"):
         request = Request("GET", path, "", [("host", "zvm.example")], b"", "192.0.2.7", secure=True)

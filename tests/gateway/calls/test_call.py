@@ -140,19 +140,19 @@ async def test_a_change_is_audited_with_the_ids_of_its_objects_and_no_texts() ->
     )
     request = read_relayed(envelope("CloneVM_Task", "VirtualMachine", "vm-42", spec))
     call = ForwardedCall(request, ())
-    assert call.told == "CloneVM_Task of VirtualMachine vm-42 with group-v3 host-9"
+    assert call.description == "CloneVM_Task of VirtualMachine vm-42 with group-v3 host-9"
     many = "".join(f"<vm type='VirtualMachine'>vm-{number}</vm>" for number in range(100, 999))
     request = read_relayed(
         envelope("PowerOnMultiVM_Task", "Datacenter", "datacenter-2", many), known=True
     )
     call = ForwardedCall(request, ())
-    assert len(call.told) < 200
+    assert len(call.description) < 200
     odd = read_relayed(envelope("PowerOnVM_Task", "VirtualMachine", "session[5]x"))
     call = ForwardedCall(odd, ())
-    assert call.told == "PowerOnVM_Task of VirtualMachine"
+    assert call.description == "PowerOnVM_Task of VirtualMachine"
     machine = MoRef("VirtualMachine", "vm-42")
     unread = UnreadCall(machine, "Rename_Task", judge(machine.kind, "Rename_Task"))
-    assert unread.told == "Rename_Task of VirtualMachine vm-42"
+    assert unread.description == "Rename_Task of VirtualMachine vm-42"
 
 
 async def test_what_is_refused_here_is_audited() -> None:

@@ -3,7 +3,7 @@
 import msgspec
 
 from sessiongate.gateway.calls.call import first_of, ids_in
-from sessiongate.gateway.calls.facts import facts_of, named
+from sessiongate.gateway.calls.facts import facts_of, loggable
 from sessiongate.rules.relay import Kind
 from sessiongate.wire.vim.client import envelope
 from sessiongate.wire.vim.relayed import Relayed, read_relayed
@@ -68,7 +68,7 @@ def test_a_read_in_pages_and_the_same_in_one_are_kept_apart() -> None:
 
 
 def test_names_paths_and_ids_are_those_that_look_like_some() -> None:
-    assert [named(text) for text in ("CloneVM_Task", "a b", "x" * 81)] == ["CloneVM_Task", "?", "?"]
+    assert [loggable(text) for text in ("CloneVM_Task", "a b", "x" * 81)] == ["CloneVM_Task", "?", "?"]
     assert [first_of(path) for path in ("viewList[1].x", "Filter.y", "")] == [
         "viewlist",
         "filter",

@@ -14,13 +14,13 @@ from sessiongate.gateway.calls.large_replies import (
     LONGEST_TEXT,
     LargeReply,
     StreamedAnswer,
-    begun,
+    begin_large_reply,
 )
-from sessiongate.gateway.leases.tokens_in_use import NOBODY, TokensInUse
+from sessiongate.gateway.leases.tokens_in_use import PLACEHOLDER_KEY, TokensInUse
 from sessiongate.secret import Secret
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange, LargeAnswer
-from sessiongate.upstream.line import Incoming
+from sessiongate.upstream.connection import IncomingReply
 from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 from sessiongate.wire.vim.relayed import read_relayed
@@ -61,7 +61,7 @@ class Rest:
 
 
 def large(body: bytes, *rest: bytes) -> LargeAnswer:
-    return LargeAnswer(200, XML, body, cast("Incoming", Rest(*rest)))
+    return LargeAnswer(200, XML, body, cast("IncomingReply", Rest(*rest)))
 
 
 async def taken(reply: LargeReply) -> tuple[bytes, str]:
@@ -96,7 +96,7 @@ async def test_every_part_ends_with_an_element_wherever_the_body_was_cut() -> No
             return part.upper()
 
         answer = large(body[:cut], *(body[at : at + 7] for at in range(cut, len(body), 7)))
-        reply = await begun(answer, judge, judge, 1.0)
+        reply = await begin_large_reply(answer, judge, judge, 1.0)
         assert reply.length == 4711
         assert await taken(reply) == (body.upper(), "ok")
         assert b"".join(parts) == body
@@ -109,11 +109,11 @@ async def test_a_text_without_end_ends_the_reply() -> None:
         return part
 
     piece = b"a" * 1_000_000
-    fits = await begun(large(HEAD + b"<val>", *[piece] * 4, b"</val>", END), judge, judge, 1.0)
+    fits = await begin_large_reply(large(HEAD + b"<val>", *[piece] * 4, b"</val>", END), judge, judge, 1.0)
     assert len((await taken(fits))[0]) > 4_000_000
     with pytest.raises(OutcomeUnknown):
-        await begun(large(HEAD + b"<val>", *[piece] * 6), judge, judge, 1.0)
-    later = await begun(large(HEAD + NAME + b"<val>", *[piece] * 6), judge, judge, 1.0)
+        await begin_large_reply(large(HEAD + b"<val>", *[piece] * 6), judge, judge, 1.0)
+    later = await begin_large_reply(large(HEAD + NAME + b"<val>", *[piece] * 6), judge, judge, 1.0)
     assert await taken(later) == (HEAD + NAME, "unknown")
     assert LONGEST_TEXT < 6_000_000
 
@@ -219,7 +219,7 @@ async def test_keys_are_exchanged_wherever_they_are_cut() -> None:
     for cut in range(0, len(body), 5):
         house.rest = [body[:cut], body[cut:], END]
         out = await taken_by(await asked(case))
-        assert out.endswith(f"<val>{OURS.format(1)}</val><val>{NOBODY}</val>".encode() + END)
+        assert out.endswith(f"<val>{OURS.format(1)}</val><val>{PLACEHOLDER_KEY}</val>".encode() + END)
     await case.relay.close()
 
 
@@ -231,7 +231,7 @@ async def test_a_large_reply_ends_with_its_session() -> None:
     house = LargeHouse()
     case = Case(house)
     reply = await asked(case)
-    case.relay.leave(case.client().session)
+    case.relay.session_ended(case.client().session)
     assert await taken_by_broken(reply) == HEAD + NAME
     await case.relay.close()
 
@@ -305,7 +305,7 @@ async def test_sec_61_nothing_is_left_of_a_large_answer_that_nobody_takes(by: st
     if by == "its client":
         leave[0]()
     elif by == "its session":
-        case.relay.leave(client.session)
+        case.relay.session_ended(client.session)
     else:
         case.relay.stop()
     (said,) = await asyncio.gather(waiting, return_exceptions=True)
@@ -325,7 +325,7 @@ async def test_sec_61_a_large_answer_of_a_wait_ends_with_its_session() -> None:
     client = case.client()
     answer = await case.relay.call(client.session, WAIT, (), lambda _: None)
     assert isinstance(answer, StreamedAnswer)
-    case.relay.leave(client.session)
+    case.relay.session_ended(client.session)
     assert await taken_by_broken(answer.reply) == HEAD + NAME
     await case.relay.close()
     assert house.closed
@@ -368,7 +368,7 @@ async def test_a_slow_reader_of_30_megabytes_takes_few_of_memory() -> None:
         ask = Ask("/sdk", (), b"", "GET")
         answer = await exchange.exchange(ask, within=None, largest=1, enough=ENOUGH)
         assert isinstance(answer, LargeAnswer)
-        reply = await begun(answer, clean, clean, 30.0)
+        reply = await begin_large_reply(answer, clean, clean, 30.0)
         left = answer.left
         del answer
         size = 0

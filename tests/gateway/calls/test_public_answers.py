@@ -9,9 +9,9 @@ import pytest
 
 from sessiongate.errors import NotSupported, Overloaded, UnknownAddress, UpstreamUnavailable
 from sessiongate.gateway.calls.public_answers import (
-    KEPT,
+    CACHE_TIME,
     MOST_VERSIONS,
-    REFUSAL_KEPT,
+    REFUSAL_CACHE_TIME,
     PublicAnswers,
 )
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
@@ -106,7 +106,7 @@ async def test_an_answer_serves_everybody_for_ten_minutes(case: Case) -> None:
     for _ in range(2):
         told = await asyncio.gather(*(case.content("8.0.3.0") for _ in range(50)))
         assert set(told) == {"8.0.3.0"}
-        case.time.tick(KEPT - 1)
+        case.time.tick(CACHE_TIME - 1)
     assert case.house.asked == {"list": 1, "8.0.3.0": 1}
     case.time.tick(2)
     await case.content("8.0.3.0")
@@ -146,7 +146,7 @@ async def test_what_is_refused_is_not_asked_for_again_at_once(case: Case) -> Non
         for _ in range(100):
             assert [await case.content(one) for one in ("", "6.7")] == ["500", "500"]
         assert await case.content("8.0.3.0") == "8.0.3.0"
-        case.time.tick(REFUSAL_KEPT + 0.1)
+        case.time.tick(REFUSAL_CACHE_TIME + 0.1)
     assert case.house.asked == {"list": 1, "8.0.3.0": 1, "": 3, "6.7": 3}
     case.house.instead = {}
     assert await case.content("6.7") == "6.7"
@@ -177,14 +177,14 @@ async def test_sec_66_what_something_in_front_answers_is_not_handed_on_nor_asked
             await case.public.versions()
     assert case.house.asked == {"list": 1, "": 1}
     case.house.list, case.house.instead = listing(*LISTED), {}
-    case.time.tick(REFUSAL_KEPT + 0.1)
+    case.time.tick(REFUSAL_CACHE_TIME + 0.1)
     assert await case.content("8.0.3.0") == "8.0.3.0"
 
 
 async def test_without_a_list_now_the_one_before_counts(case: Case) -> None:
     await case.content("6.7")
     case.house.list = HTML
-    case.time.tick(KEPT + 1)
+    case.time.tick(CACHE_TIME + 1)
     assert await case.content("6.7") == "6.7"
     assert case.house.asked == {"list": 2, "6.7": 2}
 
@@ -192,7 +192,7 @@ async def test_without_a_list_now_the_one_before_counts(case: Case) -> None:
 async def test_a_list_that_changes_brings_versions_and_takes_them(case: Case) -> None:
     await case.content("6.5")
     case.house.list = listing("9.0.0.0", "6.7")
-    case.time.tick(KEPT + 1)
+    case.time.tick(CACHE_TIME + 1)
     assert await case.content("6.5") == ""
     assert await case.content("9.0.0.0") == "9.0.0.0"
 
@@ -209,7 +209,7 @@ async def test_while_it_is_paused_nothing_is_asked_and_good_answers_serve_on(cas
     assert (await case.content("8.0.3.0"), await case.content("6.7")) == ("8.0.3.0", "500")
     asked = Counter(case.house.asked)
     case.paused = True
-    case.time.tick(KEPT + 1)
+    case.time.tick(CACHE_TIME + 1)
     assert await case.content("8.0.3.0") == "8.0.3.0"
     assert (await case.public.versions()).status == 200
     for version in ("6.7", "6.5"):
@@ -277,7 +277,7 @@ async def test_a_description_is_asked_for_once_and_is_the_upstream_s(case: Case)
         said = await asyncio.gather(*(case.public.description(path) for _ in range(5)))
         assert {len(one.body) for one in said} == {2_000_017}
     assert case.house.asked[path] == 1
-    case.time.tick(KEPT + 1)
+    case.time.tick(CACHE_TIME + 1)
     await case.public.description(path)
     assert case.house.asked[path] == 2
 
@@ -287,12 +287,12 @@ async def test_what_is_no_description_is_told_apart_from_there_being_none(case: 
     case.house.pages[path] = http(404, "no such page")
     with pytest.raises(UnknownAddress):
         await case.public.description(path)
-    case.time.tick(REFUSAL_KEPT + 1)
+    case.time.tick(REFUSAL_CACHE_TIME + 1)
     for page in (HTML, http(200, "<html>hello"), http(200, "{}"), http(500, "<schema/>")):
         case.house.pages[path] = page
         with pytest.raises(UpstreamUnavailable):
             await case.public.description(path)
-        case.time.tick(REFUSAL_KEPT + 1)
+        case.time.tick(REFUSAL_CACHE_TIME + 1)
     asked = case.house.asked.total()
     for other in ("/sdk/other.xsd", "/sdk", "/mob", "/sdk/../mob"):
         with pytest.raises(UnknownAddress):

@@ -20,11 +20,11 @@ from sessiongate.errors import (
 from sessiongate.gateway.calls.book import PAGE_LIFE
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.calls.relay import Relay
-from sessiongate.gateway.calls.stays import Stays
+from sessiongate.gateway.calls.checkouts import Checkouts
 from sessiongate.gateway.leases.lease import Lease, PoolLimits
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.pool import Pool
-from sessiongate.gateway.leases.tokens_in_use import NOBODY, TokensInUse
+from sessiongate.gateway.leases.tokens_in_use import PLACEHOLDER_KEY, TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
@@ -148,7 +148,7 @@ class Case:
             rules,
             exchange,
             OwnCalls(exchange, rules.timeout),
-            Stays(self.store.books("vc1"), "here", self._now, self._attach),
+            Checkouts(self.store.books("vc1"), "here", self._now, self._attach),
             self._pool_of,
             self._end,
             self._lost,
@@ -253,11 +253,11 @@ async def test_sec_63_a_wait_that_learns_of_a_lost_lease_ends_all_that_had_somet
         await client.filter()
     bystander = case.client(9)
     await bystander.name()
-    let_go = house.hold("WaitForUpdatesEx")
+    release = house.hold("WaitForUpdatesEx")
     waits = [start(client.wait()) for client in clients[:2]]
     await until(lambda: house.methods().count("WaitForUpdatesEx") == 2)
     house.alive.clear()
-    let_go.set()
+    release.set()
     for wait in waits:
         with pytest.raises(NoSession):
             await wait
@@ -273,10 +273,10 @@ async def test_many_calls_that_find_a_lease_dead_tell_of_it_once(case: Case, hou
     await case.client().name()
     house.alive.clear()
     clients = [case.client(number) for number in range(8)]
-    let_go = house.hold("Fetch")
+    release = house.hold("Fetch")
     calls = [start(client.name()) for client in clients]
     await until(lambda: house.methods().count("Fetch") == 9)
-    let_go.set()
+    release.set()
     await asyncio.gather(*calls)
     assert case.lost == ["lease-1"]
 
@@ -286,11 +286,11 @@ async def test_sec_61_a_client_that_ends_amid_a_call_leaves_nothing(
 ) -> None:
     client = case.client()
     await client.view()
-    let_go = house.hold("CreateContainerView")
+    release = house.hold("CreateContainerView")
     call = start(client.view())
     await until(lambda: house.methods().count("CreateContainerView") == 2)
-    case.relay.leave(client.session)
-    let_go.set()
+    case.relay.session_ended(client.session)
+    release.set()
     await call
     await until(lambda: house.methods().count("DestroyView") == 2)
     await until(lambda: case.pool.leases[0].is_free)
@@ -302,13 +302,13 @@ async def test_what_waits_for_a_lease_is_not_sent_once_its_session_has_ended(hou
     case = Case(house, calls=1)
     first, second = case.client(1), case.client(2)
     await second.view()
-    let_go = house.hold("Fetch")
+    release = house.hold("Fetch")
     busy = start(first.name())
     await until(lambda: "Fetch" in house.methods())
     waiting = start(second.call("Destroy_Task", "Folder", "group-d1"))
     await until(lambda: case.pool.waiting == 1)
-    case.relay.leave(second.session)
-    let_go.set()
+    case.relay.session_ended(second.session)
+    release.set()
     await busy
     with pytest.raises(NoSession):
         await waiting
@@ -387,7 +387,7 @@ async def test_a_client_that_cancels_a_read_keeps_its_collector_and_filters(
     with pytest.raises(UnknownProperty):  # the page itself is used up
         await client.call("ContinueRetrievePropertiesEx", kind, own, "<token>17</token>")
     await client.call("WaitForUpdatesEx", kind, own)
-    case.relay.leave(client.session)
+    case.relay.session_ended(client.session)
     await until(lambda: "DestroyPropertyCollector" in house.methods())
 
 
@@ -395,14 +395,14 @@ async def test_sec_60_what_is_opened_after_all_was_ended_is_known_amid_another_c
     case: Case, house: House
 ) -> None:
     client = case.client()
-    let_go = house.hold("Fetch")
+    release = house.hold("Fetch")
     call = start(client.name())
     await until(lambda: house.methods().count("Fetch") == 1)
     for _ in range(3):
         view = await client.view()
         await client.call("ModifyListView", "ListView", view)
         await client.call("DestroyView", "ListView", view)
-    let_go.set()
+    release.set()
     await call
 
 
@@ -430,11 +430,11 @@ async def test_whoever_had_only_a_page_is_told_that_the_session_is_lost(
 
 async def test_what_is_lent_is_under_way_until_it_is_taken_back(case: Case) -> None:
     client = case.client()
-    stay = await case.relay.lend(client.session)
+    checkout = await case.relay.lend(client.session)
     known = case.relay.clients.get(client.session.key)
     assert known is not None
     assert known.under_way == 1
-    case.relay.take_back_soon(stay)
+    case.relay.take_back_soon(checkout)
     await until(lambda: not len(case.relay.clients))
     assert case.pool.leases[0].is_free
 
@@ -477,7 +477,7 @@ async def test_waits_that_wait_for_their_place_count_as_well(house: House) -> No
     await asyncio.sleep(0)
     with pytest.raises(QuotaReached):
         await client.wait()
-    case.relay.leave(client.session)
+    case.relay.session_ended(client.session)
     case.relay.stop()
     for wait in waits:
         with pytest.raises(NoSession):
@@ -543,7 +543,7 @@ async def test_sec_92_a_session_of_ours_is_shown_to_nobody(case: Case, house: Ho
     )
     case.tokens.put("another", opened)
     house.shown = f"<returnval>{THEIRS.format(1)} {THEIRS.format(9)}</returnval>"
-    assert f">{OURS.format(1)} {NOBODY}<" in await client.name()
+    assert f">{OURS.format(1)} {PLACEHOLDER_KEY}<" in await client.name()
     house.shown = "<returnval>canary-of-another</returnval>"
     with pytest.raises(NotSupported, match="shows"):
         await client.name()
@@ -574,12 +574,12 @@ async def test_sec_62_a_change_whose_refusal_nobody_can_explain_is_not_sent_agai
     client = case.client()
     await client.name()
     house.alive.clear()
-    let_go = house.hold("CreateFolder")
+    release = house.hold("CreateFolder")
     call = start(client.call("CreateFolder", "Folder", "group-d1", "<name>a</name>"))
     await until(lambda: "CreateFolder" in house.methods())
     house.hold("RetrieveProperties").set()
     house.unreachable = True
-    let_go.set()
+    release.set()
     with pytest.raises(OutcomeUnknown):
         await call
     assert house.methods().count("CreateFolder") == 1
@@ -590,13 +590,13 @@ async def test_sec_63_only_the_lease_that_a_clients_things_are_in_ends_its_sessi
 ) -> None:
     case = Case(house, size=2, calls=1)
     client = case.client()
-    let_go = house.hold("Fetch")
+    release = house.hold("Fetch")
     read = start(client.name())
     await until(lambda: "Fetch" in house.methods())
     await client.view()
     home = case.pool.home_of(client.session.key)
     other = next(lease for lease in case.pool.leases if lease is not home)
-    let_go.set()
+    release.set()
     await read
     house.alive.discard(other.session.token.reveal())
     await case.relay.probe(case.pool, other)
@@ -611,13 +611,13 @@ async def test_sec_63_what_still_waits_of_a_lost_client_holds_no_lease(house: Ho
     case = Case(house, calls=1)
     client = case.client()
     await client.view()
-    let_go = house.hold("Fetch")
+    release = house.hold("Fetch")
     first = start(client.name())
     await until(lambda: "Fetch" in house.methods())
     queued = start(client.view())
     await until(lambda: case.pool.waiting == 1)
     house.alive.clear()
-    let_go.set()
+    release.set()
     for call in (first, queued):
         with pytest.raises(NoSession):
             await call
@@ -655,13 +655,13 @@ async def test_what_was_opened_by_a_lease_that_was_lost_meanwhile_is_opened_anew
     case: Case, house: House
 ) -> None:
     client = case.client()
-    let_go = house.hold("CreateContainerView")
+    release = house.hold("CreateContainerView")
     opening = start(client.view())
     await until(lambda: "CreateContainerView" in house.methods())
     lease = case.pool.leases[0]
     case.pool.lose(lease)
     lease.lost = True
-    let_go.set()
+    release.set()
     await opening
     assert case.opened == 2
     home = case.pool.home_of(client.session.key)
@@ -690,15 +690,15 @@ async def test_sec_61_a_collector_that_nobody_waits_for_any_more_is_ended_with_i
     case: Case, house: House
 ) -> None:
     client = case.client()
-    let_go = house.hold("CreatePropertyCollector")
+    release = house.hold("CreatePropertyCollector")
     wait = start(client.wait())
     await until(lambda: "CreatePropertyCollector" in house.methods())
     client.left()
     with pytest.raises(Exception, match="left"):
         await wait
-    let_go.set()
+    release.set()
     await until(lambda: case.relay.waits == 0)
-    case.relay.leave(client.session)
+    case.relay.session_ended(client.session)
     await until(lambda: "DestroyPropertyCollector" in house.methods())
     await until(lambda: case.pool.leases[0].is_free)
     assert "WaitForUpdatesEx" not in house.methods()
@@ -845,7 +845,7 @@ async def test_sec_61_waits_of_a_session_that_ends_are_not_asked_for_again() -> 
     house = Collector()
     case = Case(house)
     (line, *_), waits = await waiting(house, case, 2)
-    case.relay.leave(line.session)
+    case.relay.session_ended(line.session)
     for wait in waits:
         with pytest.raises(NoSession):
             await wait

@@ -30,7 +30,7 @@ from sessiongate.gateway.credentials.passwords import REFUSED
 from sessiongate.gateway.credentials.rest_logins import RestLogins
 from sessiongate.gateway.credentials.sealing import Credentials, LeaseKey
 from sessiongate.gateway.credentials.shared_refusals import SharedRefusals
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.gateway.leases.lease import PoolLimits
 from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.secret import Secret
@@ -158,7 +158,7 @@ class Clients:
         self.exchange = Exchange(server.url, Trust(verify=False))
         self.rows = Rows()
         self.meters = UpstreamMeters()
-        self.made: list[Gate] = []
+        self.made: list[VCenterGateway] = []
         self.now = 0.0
         self.refused = SharedRefusals(MemoryNotes(), LeaseKey(bytes(32)), lambda: self.now)
         self.passwords = ["the pass: 1"]
@@ -176,7 +176,7 @@ class Clients:
             refusals=self.refused,
         )
 
-    def gate(self, *, service: bool = True, size: int = 1, **rules: Any) -> Gate:
+    def gate(self, *, service: bool = True, size: int = 1, **rules: Any) -> VCenterGateway:
         stored = StoredLeases(
             "vc1",
             self.rows,
@@ -200,7 +200,7 @@ class Clients:
         )
         made = msgspec.structs.replace(RULES, **rules)
         self.made.append(
-            Gate(
+            VCenterGateway(
                 "vc1",
                 made,
                 self.exchange,
@@ -262,7 +262,7 @@ async def clients(house: House) -> AsyncIterator[Clients]:
 
 
 async def ask(
-    gate: Gate, verb: str = "GET", path: str = "/api/vcenter/vm", query: str = "", **more: Any
+    gate: VCenterGateway, verb: str = "GET", path: str = "/api/vcenter/vm", query: str = "", **more: Any
 ) -> Answer:
     body, session = more.pop("body", b""), more.pop("session", session_of(ADA))
     request = read_rest(verb, path, query, body)
@@ -383,7 +383,7 @@ async def test_sec_58_a_refused_password_is_tried_once(clients: Clients, house: 
         with pytest.raises(UpstreamUnavailable):
             await ask(gate)
     assert house.logins() == 1
-    assert gate.now().breaker_open
+    assert gate.snapshot().breaker_open
     clients.now = REFUSED + 1
     house.refuses = False
     assert (await ask(gate)).status == 200
@@ -430,7 +430,7 @@ async def test_sec_58_each_old_password_is_tried_once_by_both_forms_together(
     for lease in held:
         await gate.accounts.rest_tokens.of(lease)
     assert (len(house.rest), house.wrong) == (3, 1)
-    assert not gate.now().breaker_open
+    assert not gate.snapshot().breaker_open
     for number, lease in enumerate(held):
         pool.hold(f"k{number}", 0)
         pool.give_back(f"k{number}", lease)
@@ -485,7 +485,7 @@ async def test_sec_58_logins_whose_sessions_are_of_no_use_become_few(
     with pytest.raises(UpstreamUnavailable, match="nothing of the session") as raised:
         await ask(gate)
     assert raised.value.retry_after >= 1
-    assert gate.now().breaker_open
+    assert gate.snapshot().breaker_open
     house.knows_nobody = False
     clients.now = 2.0
     for _ in range(20):

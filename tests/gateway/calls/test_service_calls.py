@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from sessiongate.errors import NoPermission, NoSession, NotSupported, OutcomeUnknown
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.session import Session
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.relayed_service import read_service_call
@@ -52,7 +52,7 @@ async def clients(house: Services) -> AsyncIterator[Clients]:
 
 
 async def ask(
-    gate: Gate,
+    gate: VCenterGateway,
     method: str = "PbmQueryProfile",
     *,
     session: Session | None = None,

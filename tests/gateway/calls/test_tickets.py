@@ -188,7 +188,7 @@ async def test_a_ticket_that_nobody_can_keep_a_session_for_is_not_handed_out(
             raise StoreUnavailable("down")
         return Entered(StayOutcome.OVER)
 
-    monkeypatch.setattr(relay.stays.books, "note", note)
+    monkeypatch.setattr(relay.checkouts.books, "note", note)
     with pytest.raises(OutcomeUnknown if away else NoSession):
         await story.tickets.clone_ticket(session)
     assert story.asked() == ["AcquireCloneTicket"]
@@ -215,7 +215,7 @@ async def test_what_the_upstream_refuses_or_mumbles_is_no_ticket() -> None:
 async def test_sec_92_a_ticket_of_one_client_is_shown_to_no_other() -> None:
     story = Story(upstream_tickets=True)
     ticket = await story.tickets.clone_ticket(story.session())
-    assert story.case.tokens.show_in(ticket.reveal().encode())
+    assert story.case.tokens.found_in(ticket.reveal().encode())
 
 
 async def test_sec_92_a_ticket_that_is_a_session_of_ours_is_not_handed_out() -> None:

@@ -157,7 +157,7 @@ async def test_a_session_that_ends_takes_its_transfers_with_it(stood: Stand) -> 
         session = await stood.gate.sessions.find(key)
         assert session is not None
         await stood.gate.sessions.end(key, Ended.LOGOUT)
-        stood.transfers.leave(session.key)
+        stood.transfers.session_ended(session.key)
     for reader in (begun, waiting):
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
             async with asyncio.timeout(PATIENCE):

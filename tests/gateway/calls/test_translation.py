@@ -181,7 +181,7 @@ async def test_sec_61_what_a_json_client_has_ends_with_it(case: Case, house: Jso
     house.answers["WaitForUpdatesEx"] = fault("RequestCanceled")
     wait = start(client.wait())
     await until(lambda: "WaitForUpdatesEx" in house.methods())
-    case.relay.leave(client.session)
+    case.relay.session_ended(client.session)
     with pytest.raises(NoSession):
         await wait
     await until(lambda: {"DestroyView", "DestroyPropertyCollector"} <= {*house.methods()})

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from sessiongate.errors import UpstreamUnavailable
 from sessiongate.gateway.credentials.credential import Credential
-from sessiongate.gateway.credentials.passwords import REFUSED, Attempts
+from sessiongate.gateway.credentials.passwords import REFUSED, LoginAttempts
 from sessiongate.gateway.credentials.rest_logins import RestLogins
 from sessiongate.gateway.credentials.sealing import LeaseKey
 from sessiongate.gateway.credentials.shared_refusals import SharedRefusals
@@ -36,7 +36,7 @@ class Time:
 class Case:
     """A credential, its clock, and what its password file says."""
 
-    def __init__(self, server: FakeServer, attempts: Attempts | None = None) -> None:
+    def __init__(self, server: FakeServer, attempts: LoginAttempts | None = None) -> None:
         self.server = server
         self.time = Time()
         self.meters = UpstreamMeters()
@@ -125,7 +125,7 @@ async def test_a_refusal_names_the_setting_the_rule_and_the_way_out(case: Case) 
 
 async def test_sec_58_two_tables_of_one_account_spend_one_guess_together() -> None:
     async with FakeServer(kind_vcenter) as server:
-        attempts = Attempts(Time())
+        attempts = LoginAttempts(Time())
         cases = [Case(server, attempts) for _ in range(2)]
         for case in cases:
             case.password = "wrong"
@@ -215,13 +215,13 @@ async def test_where_an_upstream_is_away_the_next_password_is_not_tried(case: Ca
 
 
 async def test_a_changed_password_is_noticed_by_looking_for_it(case: Case) -> None:
-    assert not case.credential.look()
+    assert not case.credential.has_new_password()
     case.password = "wrong"
     await case.refused()
-    assert not case.credential.look()
+    assert not case.credential.has_new_password()
     assert case.credential.is_held_back
     case.password = "right"
-    assert case.credential.look()
+    assert case.credential.has_new_password()
     assert not case.credential.is_held_back
     assert case.asked == 1
 
@@ -351,7 +351,7 @@ async def test_sec_58_what_one_process_has_had_refused_no_other_tries() -> None:
 
 async def test_sec_58_what_one_table_has_had_refused_no_other_of_the_account_tries() -> None:
     async with FakeServer(kind_vcenter) as server:
-        attempts = Attempts(Time())
+        attempts = LoginAttempts(Time())
         cases = [Case(server, attempts) for _ in range(2)]
         for case in (*cases, *cases):
             case.password = "wrong"

@@ -75,8 +75,8 @@ async def test_sec_92_a_ticket_that_was_handed_out_is_shown_to_no_client(
 ) -> None:
     accounts = make(service=True)
     one, tokens = await ticket(accounts), accounts._rows.tokens
-    assert tokens.show_in(f"<info>{one}</info>".encode())
-    assert not tokens.show_in(f"<info>{one[:-1]}</info>".encode())
+    assert tokens.found_in(f"<info>{one}</info>".encode())
+    assert not tokens.found_in(f"<info>{one[:-1]}</info>".encode())
 
 
 async def test_sec_56_of_many_who_ask_at_once_one_logs_in(house: House, make: Make) -> None:
@@ -173,7 +173,7 @@ async def test_a_refused_password_is_tried_once_for_pool_and_parent(
             await ticket(accounts)
         assert 1 <= refused.value.retry_after <= REFUSED
     assert house.refused == 1
-    assert accounts.now(0, 0).breaker_open
+    assert accounts.snapshot(0, 0).breaker_open
     said[0] = "right"
     accounts.tidy()
     assert await ticket(accounts)
@@ -195,7 +195,7 @@ async def test_it_counts_in_the_size_and_no_call_goes_by_it(house: House, make: 
     pool.hold("k1", 0)
     assert await waiting is lease
     pool.give_back("k2", lease)
-    assert accounts.now(0, 0).sessions["parent"] == 1
+    assert accounts.snapshot(0, 0).sessions["parent"] == 1
 
 
 async def test_sec_57_a_pool_that_is_full_makes_room(house: House, make: Make) -> None:
@@ -298,7 +298,7 @@ async def test_one_that_comes_while_the_store_is_asked_is_kept(house: House, mak
     parent = parent_of(accounts)
     known, uses = parent.leases, dict[str, LeaseUse]()
     await ticket(accounts)
-    parent.heard(known, uses)
+    parent.sync(known, uses)
     assert await ticket(accounts)
     assert house.made == 1
 
@@ -329,7 +329,7 @@ async def looks(accounts: Accounts, rows_of: Rows) -> None:
     """As the gateway does each second: say that it runs, and hear what the store says."""
     known = parent_of(accounts).leases
     uses = {one.lease: one for one in await rows_of.users.look()}
-    parent_of(accounts).heard(known, uses)
+    parent_of(accounts).sync(known, uses)
     accounts.tidy()
 
 

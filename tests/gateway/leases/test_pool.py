@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from sessiongate.errors import NotSupported, Overloaded, SessionGateError, UpstreamUnavailable
-from sessiongate.gateway.credentials.pauses import Pauses
+from sessiongate.gateway.credentials.backoff import Backoff
 from sessiongate.gateway.leases.lease import Lease, PoolLimits
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.standing import Standing
@@ -87,7 +87,7 @@ def pool_of(
         upstream.open,
         upstream.close,
         clones=clones,
-        pauses=Pauses(time or Time(), spread=0.0),
+        backoff=Backoff(time or Time(), spread=0.0),
     )
 
 
@@ -291,10 +291,10 @@ async def test_whoever_says_so_has_it_tried_again_at_once() -> None:
 def test_pauses_of_many_do_not_end_together() -> None:
     ends = set()
     for _ in range(50):
-        pauses = Pauses(Time())
-        pauses.failed()
-        assert 0.8 <= pauses.left <= 1.2
-        ends.add(pauses.left)
+        backoff = Backoff(Time())
+        backoff.failed()
+        assert 0.8 <= backoff.left <= 1.2
+        ends.add(backoff.left)
     assert len(ends) > 1
 
 

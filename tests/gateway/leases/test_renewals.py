@@ -20,7 +20,7 @@ from sessiongate.upstream.exchange import Exchange
 from sessiongate.upstream.zvm import Zvm
 from sessiongate.wire.zerto_client import Flavor, ZvmSession
 from tests.gateway.test_accounts import Rows
-from tests.gateway.test_zvm_gate import Keycloak
+from tests.gateway.test_zvm_gateway import Keycloak
 from tests.loop_time import LoopTime
 from tests.upstream.fakes import FakeServer
 

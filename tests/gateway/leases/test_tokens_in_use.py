@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sessiongate.gateway.leases.tokens_in_use import NOBODY, TokenShown, TokensInUse
+from sessiongate.gateway.leases.tokens_in_use import PLACEHOLDER_KEY, TokenShown, TokensInUse
 from sessiongate.secret import Secret
 from sessiongate.wire.automation.client import RestSession
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
@@ -46,18 +46,18 @@ def test_sec_92_a_token_is_found_wherever_it_stands(leases: int) -> None:
         for at in range(64):
             one = form.format(around.randrange(leases)).encode()
             before, after = around.randbytes(at), around.randbytes(around.randrange(40))
-            assert tokens.show_in(before + one + after), (form, at)
-            assert not tokens.show_in(before + one[:-1]), (form, at)
-            assert not tokens.show_in(one[1:] + after), (form, at)
+            assert tokens.found_in(before + one + after), (form, at)
+            assert not tokens.found_in(before + one[:-1]), (form, at)
+            assert not tokens.found_in(one[1:] + after), (form, at)
 
 
 def test_what_has_a_part_of_one_shows_none() -> None:
     tokens = tokens_of(8)
     half = TOKEN.format(3)[:20].encode()
-    assert not tokens.show_in(half * 50)
-    assert tokens.show_in(half * 50 + TOKEN.format(3)[20:].encode())
+    assert not tokens.found_in(half * 50)
+    assert tokens.found_in(half * 50 + TOKEN.format(3)[20:].encode())
     for nothing in (b"", b"a", bytes(1000)):
-        assert not tokens.show_in(nothing)
+        assert not tokens.found_in(nothing)
     assert "canary" not in repr(tokens)
 
 
@@ -66,7 +66,7 @@ def test_sec_92_keys_are_replaced_and_tokens_end_a_reply() -> None:
         tokens = tokens_of(count)
         body = f"<a>{KEY.format(0)}</a><b>{KEY.format(1)}</b>".encode()
         said = tokens.cleaned(body, KEY.format(0), OURS)
-        assert said == f"<a>{OURS}</a><b>{NOBODY}</b>".encode()
+        assert said == f"<a>{OURS}</a><b>{PLACEHOLDER_KEY}</b>".encode()
         for form in (TOKEN, REST):
             with pytest.raises(TokenShown):
                 tokens.cleaned(f"x{form.format(1)}".encode(), KEY.format(0), OURS)
@@ -79,30 +79,30 @@ def test_what_is_over_is_forgotten_and_what_is_like_it_is_not() -> None:
     tokens = tokens_of(9)
     for number in range(8):
         tokens.drop(f"lease-{number}")
-        assert not tokens.show_in(KEY.format(number).encode())
-        assert tokens.show_in(KEY.format(8).encode())
+        assert not tokens.found_in(KEY.format(number).encode())
+        assert tokens.found_in(KEY.format(8).encode())
     tokens.drop("lease-8")
     tokens.drop("lease-8")
-    assert not tokens.show_in(KEY.format(8).encode())
+    assert not tokens.found_in(KEY.format(8).encode())
 
 
 def test_one_session_of_two_tables_is_looked_for_as_long_as_one_has_it() -> None:
     tokens = tokens_of(1)
     tokens.put("other", session(0))
     tokens.drop("lease-0")
-    assert tokens.show_in(TOKEN.format(0).encode())
+    assert tokens.found_in(TOKEN.format(0).encode())
 
 
 def test_a_lease_that_has_got_another_token_is_known_by_that() -> None:
     tokens = tokens_of(1)
     tokens.put("lease-0", session(1))
-    assert tokens.show_in(REST.format(1).encode())
-    assert not tokens.show_in(REST.format(0).encode())
+    assert tokens.found_in(REST.format(1).encode())
+    assert not tokens.found_in(REST.format(0).encode())
     tokens.put("lease-0", None)
-    assert not tokens.show_in(REST.format(1).encode())
+    assert not tokens.found_in(REST.format(1).encode())
     with tokens.holding(Secret("cst-0123456789")):
-        assert tokens.show_in(b'{"ticket":"cst-0123456789"}')
-    assert not tokens.show_in(b'{"ticket":"cst-0123456789"}')
+        assert tokens.found_in(b'{"ticket":"cst-0123456789"}')
+    assert not tokens.found_in(b'{"ticket":"cst-0123456789"}')
 
 
 @pytest.mark.parametrize("leases", [0, 9])
@@ -114,12 +114,12 @@ async def test_sec_92_a_ticket_that_somebody_else_has_is_looked_for_until_it_is_
     passing.tick(300)
     tokens.hand_out(Secret(TICKET.format(2)))
     await asyncio.sleep(0)
-    assert [tokens.show_in(TICKET.format(one).encode()) for one in (1, 2, 3)] == [True, True, False]
+    assert [tokens.found_in(TICKET.format(one).encode()) for one in (1, 2, 3)] == [True, True, False]
     passing.tick(301)
-    await until(lambda: not tokens.show_in(TICKET.format(1).encode()))
-    assert tokens.show_in(TICKET.format(2).encode())
+    await until(lambda: not tokens.found_in(TICKET.format(1).encode()))
+    assert tokens.found_in(TICKET.format(2).encode())
     passing.tick(300)
-    await until(lambda: not tokens.show_in(TICKET.format(2).encode()))
+    await until(lambda: not tokens.found_in(TICKET.format(2).encode()))
 
 
 async def test_sec_92_a_ticket_is_found_among_words_that_all_tickets_have() -> None:
@@ -129,11 +129,11 @@ async def test_sec_92_a_ticket_is_found_among_words_that_all_tickets_have() -> N
     alike = b"cst-VCT-" * 40
     for cut in range(50):
         for around in (alike[cut:], b"x" * cut + alike, b"x" * (cut + 200)):
-            assert not tokens.show_in(around + TICKET.format(20).encode() + around)
+            assert not tokens.found_in(around + TICKET.format(20).encode() + around)
             for known in (TICKET.format(19), TOKEN.format(8), REST.format(8)):
-                assert tokens.show_in(around + known.encode() + around), (cut, known)
-                assert tokens.show_in(around + known.encode()), (cut, known)
-                assert tokens.show_in(known.encode() + around), (cut, known)
+                assert tokens.found_in(around + known.encode() + around), (cut, known)
+                assert tokens.found_in(around + known.encode()), (cut, known)
+                assert tokens.found_in(known.encode() + around), (cut, known)
 
 
 def cost(work: Callable[[], object]) -> float:
@@ -173,10 +173,10 @@ async def test_sec_73_what_others_write_makes_no_search_long(text: str) -> None:
     around = random.Random(0)
     other = around.randbytes(MIB)
     body = text.encode() * (MIB // len(text))
-    assert not tokens.show_in(other)
-    assert not tokens.show_in(body)
-    plain = cost(lambda: tokens.show_in(other))
-    assert cost(lambda: tokens.show_in(body)) < TIMES_DEARER * plain
+    assert not tokens.found_in(other)
+    assert not tokens.found_in(body)
+    plain = cost(lambda: tokens.found_in(other))
+    assert cost(lambda: tokens.found_in(body)) < TIMES_DEARER * plain
 
 
 def test_sec_73_keys_of_many_sessions_are_replaced_in_one_search() -> None:
@@ -189,8 +189,8 @@ def test_sec_73_keys_of_many_sessions_are_replaced_in_one_search() -> None:
     other = around.randbytes(MIB)
     key = b"52a67ed8-0f0b-1714-0042-86a177fc5100"
     body = (b"x" * 9000 + key) * 100
-    assert tokens.cleaned(body, "-", "-") == body.replace(key, NOBODY.encode())
-    plain = cost(lambda: tokens.show_in(other))
+    assert tokens.cleaned(body, "-", "-") == body.replace(key, PLACEHOLDER_KEY.encode())
+    plain = cost(lambda: tokens.found_in(other))
     assert cost(lambda: tokens.cleaned(body, "-", "-")) < TIMES_DEARER * plain
 
 
@@ -204,7 +204,7 @@ async def test_sec_92_a_large_body_is_searched_in_turns_as_in_one(leases: int) -
         body[at : at + 36] = key
         whole = bytes(body)
         said = await tokens.cleaned_in_turns(whole, theirs, OURS)
-        assert said == whole.replace(key, NOBODY.encode()), at
+        assert said == whole.replace(key, PLACEHOLDER_KEY.encode()), at
         body[at : at + 32] = REST.format(0).encode()
         with pytest.raises(TokenShown):
             await tokens.cleaned_in_turns(bytes(body), theirs, OURS)
@@ -238,11 +238,11 @@ async def test_of_many_tickets_the_newest_are_looked_for(monkeypatch: pytest.Mon
         tokens.hand_out(Secret(TICKET.format(number)))
     # As many timers wait as there are texts.
     assert [one.cancelled() for one in timers] == [True] * 200 + [False] * 1000
-    shown = [tokens.show_in(TICKET.format(number).encode()) for number in range(1200)]
+    shown = [tokens.found_in(TICKET.format(number).encode()) for number in range(1200)]
     assert shown == [False] * 200 + [True] * 1000
     passing.tick(601)
-    await until(lambda: not any(tokens.show_in(TICKET.format(one).encode()) for one in range(1200)))
-    assert tokens.show_in(TOKEN.format(0).encode())
+    await until(lambda: not any(tokens.found_in(TICKET.format(one).encode()) for one in range(1200)))
+    assert tokens.found_in(TOKEN.format(0).encode())
 
 
 async def pieces_of(*pieces: bytes) -> AsyncGenerator[bytes]:

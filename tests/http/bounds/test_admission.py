@@ -92,7 +92,7 @@ def test_sec_74_the_oldest_that_said_nothing_makes_room() -> None:
 
 def test_sec_74_who_has_spoken_never_makes_room() -> None:
     house = House(connections=2)
-    house.admission.spoken(house.admitted())
+    house.admission.mark_busy(house.admitted())
     silent = house.admitted()
     house.admitted(LATER)
     assert house.closed == [silent]
@@ -178,18 +178,18 @@ def test_sec_74_between_requests_the_longest_idle_makes_room() -> None:
     house = House(connections=3)
     busy, early, late = (house.admitted() for _ in range(3))
     for accepted in (busy, early, late):
-        house.admission.spoken(accepted)
+        house.admission.mark_busy(accepted)
     assert house.admission.admit(house.accepted(LATER)) == TOO_MANY
-    house.admission.waits(early, 10.0)
-    house.admission.waits(late, 10.1)
+    house.admission.mark_idle(early, 10.0)
+    house.admission.mark_idle(late, 10.1)
     assert house.admission.admit(house.accepted(10.0 + PATIENCE / 2)) == TOO_MANY
     house.admitted(10.0 + LATER)
     assert house.closed == [early]
-    house.admission.spoken(late)
+    house.admission.mark_busy(late)
     assert house.admission.admit(house.accepted(10.0 + LATER)) == TOO_MANY
     # Whoever was let go is not inside again by the end of his request.
-    house.admission.waits(early, 20.0)
-    house.admission.waits(late, 20.1)
+    house.admission.mark_idle(early, 20.0)
+    house.admission.mark_idle(late, 20.1)
     house.admitted(20.0 + LATER)
     assert early not in house.closed[1:]
 
@@ -211,8 +211,8 @@ def test_sec_74_what_known_callers_leave_unread_counts_when_strangers_of_their_a
     known, stranger, other = (house.admitted(address="192.0.2.7") for _ in range(3))
     for one in (known, stranger, other):
         one.count_unread = lambda: 800
-    house.admission.leaves_unread(known, 800, 0.0, known=True)
-    house.admission.leaves_unread(stranger, 100, 0.0, known=False)
-    house.admission.reads(stranger)
-    house.admission.leaves_unread(other, 800, 0.0, known=True)
+    house.admission.add_unread(known, 800, 0.0, known=True)
+    house.admission.add_unread(stranger, 100, 0.0, known=False)
+    house.admission.clear_unread(stranger)
+    house.admission.add_unread(other, 800, 0.0, known=True)
     assert house.closed == [other]

@@ -77,7 +77,7 @@ def test_a_crowd_knows_who_has_most(steps: list[tuple[bool, int]]) -> None:
             idle.remove(mine[-1])
             idle.remove(mine[-1])
         counts = Counter(one.address for one in inside)
-        goes = idle.of_the_most(AcceptedSocket("198.51.100.1", 0.0, lambda: None))
+        goes = idle.oldest_of_busiest(AcceptedSocket("198.51.100.1", 0.0, lambda: None))
         most = max(counts.values(), default=0)
         if most < 2:
             assert goes is None

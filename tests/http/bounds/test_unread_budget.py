@@ -84,11 +84,11 @@ def accepted(to_read: list[int]) -> AcceptedSocket:
 def test_what_is_read_counts_no_more_and_only_once() -> None:
     budget: UnreadBudget[AcceptedSocket] = UnreadBudget()
     one, other = accepted([70]), accepted([30])
-    budget.leaves(one, 70, 0.0)
-    budget.leaves(other, 30, 0.0)
+    budget.add(one, 70, 0.0)
+    budget.add(other, 30, 0.0)
     assert budget.held == 100
-    budget.reads(one)
-    budget.reads(one)
+    budget.remove(one)
+    budget.remove(one)
     assert (budget.held, one.unread, other.unread) == (30, 0, 30)
 
 
@@ -96,8 +96,8 @@ def test_who_has_not_read_for_longest_is_found_only_after_a_while() -> None:
     budget: UnreadBudget[AcceptedSocket] = UnreadBudget()
     to_read = [4 * READ_A_SECOND]
     one, other = accepted(to_read), accepted([1])
-    budget.leaves(one, 1, 0.0)
-    budget.leaves(other, 1, 0.1)
+    budget.add(one, 1, 0.0)
+    budget.add(other, 1, 0.1)
     assert budget.longest(PATIENCE - 0.1) is None
     assert budget.longest(PATIENCE) is one
     to_read.append(2 * READ_A_SECOND)  # it has read: from now on it is the younger one
@@ -202,7 +202,7 @@ def test_sec_75_an_address_of_known_callers_costs_another_nothing() -> None:
     def leaves(address: str, count: int, now: float) -> AcceptedSocket:
         one = AcceptedSocket(address, now, lambda: gone.append(address))
         assert admission.admit(one) is None
-        admission.leaves_unread(one, count, now, known=True)
+        admission.add_unread(one, count, now, known=True)
         return one
 
     leaves("192.0.2.1", 100, 0.0)
@@ -213,7 +213,7 @@ def test_sec_75_an_address_of_known_callers_costs_another_nothing() -> None:
     leaves("192.0.2.1", 1, PATIENCE)
     assert gone == ["192.0.2.1"]
     for one in behind:
-        admission.reads(one)
+        admission.clear_unread(one)
         admission.leave(one)
     leaves("192.0.2.9", 101, PATIENCE)
     assert gone == ["192.0.2.1", "192.0.2.9"]

@@ -9,7 +9,7 @@ from sessiongate.http.connection.callers import (
     judge_declared,
 )
 from sessiongate.http.framing import Head
-from sessiongate.http.intake import Intake
+from sessiongate.http.request_buffer import RequestBuffer
 from sessiongate.http.limits import HttpLimits
 from tests.http.connection.test_request_reader import Doorman
 
@@ -55,14 +55,14 @@ def test_a_body_is_judged_by_its_head(
 def test_a_body_is_judged_by_its_beginning(
     path: str, begun: bytes, allowed: int, verdict: Verdict
 ) -> None:
-    intake, head = Intake(), posted(path, 50)
-    intake.expect(head, allowed, 100)
-    intake.add(begun)
-    assert judge_begun(head, intake, LIMITS, Doorman()) is verdict
+    buffer, head = RequestBuffer(), posted(path, 50)
+    buffer.expect(head, allowed, 100)
+    buffer.add(begun)
+    assert judge_begun(head, buffer, LIMITS, Doorman()) is verdict
 
 
 def test_where_nobody_knows_callers_everybody_may_send_as_much() -> None:
-    intake, head = Intake(), posted("/", None)
+    buffer, head = RequestBuffer(), posted("/", None)
     assert allowed_unasked(LIMITS, None) == 100
-    intake.expect(head, 10, 100)
-    assert judge_begun(head, intake, LIMITS, None) is Verdict.FITS
+    buffer.expect(head, 10, 100)
+    assert judge_begun(head, buffer, LIMITS, None) is Verdict.FITS

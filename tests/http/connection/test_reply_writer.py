@@ -69,7 +69,7 @@ def test_reading_is_seen_once_for_each_look() -> None:
     transport = Unread()
     writer = writer_of(transport, Reply(200))
     transport.unread = 100
-    writer.look()
+    writer.measure_unread()
     assert not writer.has_read()
     transport.unread = 99
     assert writer.has_read()

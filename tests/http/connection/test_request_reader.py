@@ -519,7 +519,7 @@ async def test_sec_73_empty_lines_are_work_too() -> None:
 
     wire = Wire(Edge(handler, HttpLimits(), Time()))
     wire.connection.data_received(b"\r\n" * (ONE_READ // 2) + GET % b"")
-    assert len(wire.connection._intake.rest) >= ONE_READ - 2 * STEPS_A_TURN
+    assert len(wire.connection._buffer.rest) >= ONE_READ - 2 * STEPS_A_TURN
     await served(wire, 1)
 
 

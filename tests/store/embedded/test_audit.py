@@ -134,7 +134,7 @@ async def test_events_that_are_all_gone_leave_a_chain_that_goes_on(
     assert [one.number for one in AuditFile(file).all()] == [3]
 
 
-async def test_nothing_to_let_go_changes_nothing(store: SqliteStore, file: Path) -> None:
+async def test_nothing_to_delete_changes_nothing(store: SqliteStore, file: Path) -> None:
     await write(store, b"one")
     store.audit.prune(1, T0)
     await store.set_message("written")
@@ -194,7 +194,7 @@ async def test_sec_70_what_strangers_fill_evicts_no_decision(
     assert audit.verify(None).pruned == 0
 
 
-async def test_since_when_events_are_let_go_is_kept_once(store: SqliteStore, file: Path) -> None:
+async def test_since_when_events_are_deleted_is_kept_once(store: SqliteStore, file: Path) -> None:
     await write(store, b"one", b"two", b"three")
     for hours in (1, 2):
         store.audit.prune(3 - hours, T0, T0 + timedelta(hours=hours))
@@ -259,7 +259,7 @@ async def test_sec_70_an_audit_of_the_first_release_verifies_and_goes_on(file: P
     assert audit.since() is None
 
 
-async def test_by_age_it_lets_go_of_the_front_only(store: SqliteStore, file: Path) -> None:
+async def test_by_age_it_deletes_the_front_only(store: SqliteStore, file: Path) -> None:
     """Events that are older by their time but stand further back stay: a clock was set back."""
     for minute in (0, 1, 5, 2, 6):
         await store.audit.write(b"%d" % minute, T0 + timedelta(minutes=minute))

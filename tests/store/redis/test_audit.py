@@ -102,7 +102,7 @@ async def settle_until(port: int, prefix: str, events: int) -> ChainVerdict:
         await asyncio.sleep(0)
 
 
-async def test_the_oldest_events_are_let_go_and_the_chain_stays_whole(
+async def test_the_oldest_events_are_deleted_and_the_chain_stays_whole(
     redis: Redis, prefix: str
 ) -> None:
     async with node(redis.url, prefix) as store:
@@ -198,7 +198,7 @@ async def test_nor_is_one_of_a_chain_that_is_empty_the_end_of_logins(
             await other.audit.write(payload(3), T0)
         verdict, links = await chain_in(redis.port, prefix)
         assert (verdict.broken_at, [one.number for one in links]) == (None, [4])
-        # What is gone without having been let go of is not passed over in silence.
+        # What is gone without having been deleted by us is not passed over in silence.
         await client.delete(head, chain)
         async with node(redis.url, prefix) as other:
             await other.audit.write(payload(4), T0)

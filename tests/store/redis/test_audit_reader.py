@@ -133,7 +133,7 @@ async def test_sec_70_a_change_in_redis_is_found(redis: Redis, changed: str) -> 
     assert verdict.broken_at == wanted
 
 
-async def test_it_begins_after_what_was_let_go(settings: RedisSettings, store: RedisStore) -> None:
+async def test_it_begins_after_what_was_deleted(settings: RedisSettings, store: RedisStore) -> None:
     await noted(store, 1, 40)
     store.audit.prune(15, EPOCH)
     await noted(store, 41, 41)
@@ -143,7 +143,7 @@ async def test_it_begins_after_what_was_let_go(settings: RedisSettings, store: R
     assert (verdict.broken_at, verdict.first) == (None, links[0].number)
 
 
-async def test_events_let_go_while_it_reads_are_no_gap(
+async def test_events_deleted_while_it_reads_are_no_gap(
     settings: RedisSettings, store: RedisStore
 ) -> None:
     """The chain loses its beginning between the first page and the second."""
@@ -205,7 +205,7 @@ async def of_strangers(settings: RedisSettings) -> ChainVerdict:
     return await read(settings, lambda reader: reader.verify(None, Chain.ANONYMOUS, lambda _: 2))
 
 
-async def test_what_an_older_release_has_let_go_has_no_beginning(redis: Redis) -> None:
+async def test_what_an_older_release_has_deleted_has_no_beginning(redis: Redis) -> None:
     settings = settings_of(redis.url)
     store = RedisStore(settings, LIMITS)
     await store.start()

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from sessiongate.errors import Malformed
-from sessiongate.gateway.calls.long_readings import LongReadings
+from sessiongate.gateway.calls.parse_queue import ParseQueue
 from sessiongate.wire.automation.relayed import read_rest
 from sessiongate.wire.vim.json import PREFIX
 from sessiongate.wire.vim.relayed_json import read_address, read_relayed
@@ -24,7 +24,7 @@ BODIES = {
 
 
 async def test_one_is_read_in_a_turn_whatever_came_of_the_others() -> None:
-    readings, turns, read_in, turn = LongReadings(), asyncio.Event(), list[int](), 0
+    parse_queue, turns, read_in, turn = ParseQueue(), asyncio.Event(), list[int](), 0
 
     async def count() -> None:
         nonlocal turn
@@ -39,7 +39,7 @@ async def test_one_is_read_in_a_turn_whatever_came_of_the_others() -> None:
         return number
 
     counting = asyncio.create_task(count())
-    taken = [asyncio.create_task(readings.take(lambda n=n: read(n))) for n in range(8)]  # type: ignore[misc]
+    taken = [asyncio.create_task(parse_queue.take(lambda n=n: read(n))) for n in range(8)]  # type: ignore[misc]
     await asyncio.sleep(0)
     taken[5].cancel()
     found = await asyncio.gather(*taken, return_exceptions=True)

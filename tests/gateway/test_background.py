@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.errors import StoreUnavailable
-from sessiongate.gateway.apart import Apart
+from sessiongate.gateway.background import BackgroundTasks
 
 
 def failing() -> None:
@@ -31,10 +31,10 @@ async def test_what_goes_wrong_is_in_the_log(
     async def work() -> None:
         deed()
 
-    apart = Apart()
+    background = BackgroundTasks()
     with capture_logs() as log:
-        apart.begin(work(), "try something")
-        await apart.all_done()
+        background.begin(work(), "try something")
+        await background.all_done()
     (line,) = log
     assert line["log_level"] == level
     assert line["work"] == "try something"
@@ -43,11 +43,11 @@ async def test_what_goes_wrong_is_in_the_log(
 
 
 async def test_what_is_broken_off_is_no_failure() -> None:
-    apart = Apart()
+    background = BackgroundTasks()
     with capture_logs() as log:
-        task = apart.begin(asyncio.Event().wait(), "wait")  # type: ignore[arg-type]
+        task = background.begin(asyncio.Event().wait(), "wait")  # type: ignore[arg-type]
         await asyncio.sleep(0)
-        apart.stop()
-        await apart.all_done()
+        background.stop()
+        await background.all_done()
     assert task.cancelled()
     assert log == []

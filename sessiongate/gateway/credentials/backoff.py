@@ -3,17 +3,17 @@
 from collections.abc import Callable, Sequence
 from secrets import SystemRandom
 
-AWAY = (1.0, 2.0, 4.0, 5.0)
+UNREACHABLE = (1.0, 2.0, 4.0, 5.0)
 """Seconds, for a server that does not answer. The last one goes on."""
 
 _uniform = SystemRandom().uniform
 
 
-class Pauses:
+class Backoff:
     """Whether something may be tried. `now` is in seconds, as all is here."""
 
     def __init__(
-        self, now: Callable[[], float], seconds: Sequence[float] = AWAY, spread: float = 0.2
+        self, now: Callable[[], float], seconds: Sequence[float] = UNREACHABLE, spread: float = 0.2
     ) -> None:
         """A pause is longer or shorter by up to this `spread` of it."""
         self._now = now
@@ -33,6 +33,6 @@ class Pauses:
         self._failures += 1
         self._until = self._now() + pause * _uniform(1 - self._spread, 1 + self._spread)
 
-    def over(self) -> None:
+    def reset(self) -> None:
         """It has come out well, or somebody wants it to be tried now."""
         self._failures = 0

@@ -3,8 +3,8 @@
 import pytest
 
 from sessiongate.errors import SessionGateError, StoreUnavailable, UpstreamUnavailable
-from sessiongate.gateway.credentials.pauses import Pauses
-from sessiongate.gateway.leases.held_back import HeldBack
+from sessiongate.gateway.credentials.backoff import Backoff
+from sessiongate.gateway.leases.opening_backoff import OpeningBackoff
 
 
 class Time:
@@ -20,11 +20,11 @@ def time() -> Time:
 
 
 @pytest.fixture
-def held(time: Time) -> HeldBack:
-    return HeldBack(time, Pauses(time, seconds=(2.0, 4.0), spread=0.0))
+def held(time: Time) -> OpeningBackoff:
+    return OpeningBackoff(time, Backoff(time, seconds=(2.0, 4.0), spread=0.0))
 
 
-def test_who_comes_in_a_pause_is_told_how_long_it_lasts(time: Time, held: HeldBack) -> None:
+def test_who_comes_in_a_pause_is_told_how_long_it_lasts(time: Time, held: OpeningBackoff) -> None:
     for pause in (2, 4):
         held.failed(StoreUnavailable("down"))
         assert (str(held.refusal()), held.refusal().retry_after) == ("down", pause)
@@ -34,7 +34,7 @@ def test_who_comes_in_a_pause_is_told_how_long_it_lasts(time: Time, held: HeldBa
         assert not held.left
 
 
-def test_what_is_known_to_fail_for_longer_is_told_so(time: Time, held: HeldBack) -> None:
+def test_what_is_known_to_fail_for_longer_is_told_so(time: Time, held: OpeningBackoff) -> None:
     """A password that was refused is tried again in minutes, whatever the pause is."""
     held.failed(UpstreamUnavailable("refused", retry_after=900))
     assert (held.left, held.refusal().retry_after) == (2.0, 900)
@@ -42,14 +42,14 @@ def test_what_is_known_to_fail_for_longer_is_told_so(time: Time, held: HeldBack)
     assert (held.left, held.refusal().retry_after) == (0.0, 300)
 
 
-def test_a_fault_of_our_own_is_told_as_an_outage_and_not_repeated(held: HeldBack) -> None:
+def test_a_fault_of_our_own_is_told_as_an_outage_and_not_repeated(held: OpeningBackoff) -> None:
     told = held.failed(ValueError("secret"))
     assert isinstance(told, UpstreamUnavailable)
     assert isinstance(told, SessionGateError)
     assert "secret" not in f"{told} {held.refusal()}"
 
 
-def test_once_it_has_come_out_well_nothing_is_held_back(time: Time, held: HeldBack) -> None:
+def test_once_it_has_come_out_well_nothing_is_held_back(time: Time, held: OpeningBackoff) -> None:
     held.failed(UpstreamUnavailable("down"))
     held.over()
     assert not held.left

@@ -16,7 +16,7 @@ FULL, _ROOM = 256 * 1024, 64 * 1024
 _BROKE = "the connection broke before its reply was whole"
 
 
-class Line(asyncio.Protocol):
+class UpstreamConnection(asyncio.Protocol):
     """One connection. It carries one request at a time, and is `lost` once it can carry no other.
 
     `freed` is called when a reply has come whole and another request may follow, `gone` when the
@@ -24,20 +24,20 @@ class Line(asyncio.Protocol):
     a reply until that is closed, since the rest of the body may still be taken.
     """
 
-    def __init__(self, freed: Callable[["Line"], None], gone: Callable[["Line"], None]) -> None:
+    def __init__(self, freed: Callable[["UpstreamConnection"], None], gone: Callable[["UpstreamConnection"], None]) -> None:
         self.lost = False
         self.unused_since = 0.0
         self.loop = asyncio.get_running_loop()
         self._freed = freed
         self._gone = gone
-        self._reply: Incoming | None = None
+        self._reply: IncomingReply | None = None
         self._transport: asyncio.Transport | None = None
         self._once = False
         """Whether it is to carry no other request."""
         self._stalled = False
         self._room: asyncio.Future[None] | None = None
 
-    def send(self, data: bytes, reply: "Incoming", *, once: bool = False) -> None:
+    def send(self, data: bytes, reply: "IncomingReply", *, once: bool = False) -> None:
         """Send a request, whose reply goes to `reply`. Raises UpstreamUnavailable if it is lost.
 
         `once`: its body follows by `send_on`, and no other request.
@@ -65,7 +65,7 @@ class Line(asyncio.Protocol):
         if self.lost and not last:
             raise OutcomeUnknown(_BROKE)
 
-    def let_go(self, reply: "Incoming") -> None:
+    def abandon(self, reply: "IncomingReply") -> None:
         """Nobody waits for this reply any more: what still comes of it could be taken for another.
 
         Does nothing where the reply has come whole.
@@ -149,16 +149,16 @@ class Line(asyncio.Protocol):
             self._room.set_result(None)
 
 
-class Incoming:
+class IncomingReply:
     """A reply on its way: the head first, then the body, whole or in pieces. Close it after use.
 
     Raises OutcomeUnknown wherever it breaks: the request was sent.
     """
 
-    __slots__ = ("_broken", "_line", "_news", "_paused", "_pieces", "held", "reader")
+    __slots__ = ("_broken", "_connection", "_news", "_paused", "_pieces", "held", "reader")
 
-    def __init__(self, line: Line, *, to_head: bool) -> None:
-        self._line = line
+    def __init__(self, connection: UpstreamConnection, *, to_head: bool) -> None:
+        self._connection = connection
         self.reader = ReplyReader(to_head=to_head)
         """Reads it: what it says of the head is for who asks often."""
         self._pieces: deque[bytes] = deque()
@@ -197,12 +197,12 @@ class Incoming:
     async def head(self) -> None:
         """Wait for the head."""
         while not self.reader.status:
-            await self.news()
+            await self.wait_for_data()
 
     async def beginning(self, enough: int) -> tuple[bytes, bool]:
         """More than `enough` bytes of the body, or all of it; and whether it is all."""
         if self.is_whole and self.held <= enough:
-            return self.taken(), True
+            return self.take_whole(), True
         size = 0
         taken: list[bytes] = []
         async with aclosing(self.pieces()) as pieces:
@@ -216,7 +216,7 @@ class Incoming:
     async def whole(self, largest: int) -> bytes:
         """The whole body, which may have so many bytes."""
         if self.is_whole and self.held <= largest:
-            return self.taken()
+            return self.take_whole()
         size = 0
         pieces: list[bytes] = []
         async for piece in self.pieces():
@@ -226,12 +226,12 @@ class Incoming:
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def taken(self) -> bytes:
+    def take_whole(self) -> bytes:
         """The body, where all of it is here, as of nearly all replies: nothing is waited for."""
         pieces, self.held = self._pieces, 0
         if self._paused:
             self._paused = False
-            self._line.reading(on=True)
+            self._connection.reading(on=True)
         if len(pieces) == 1:
             return pieces.popleft()
         self._pieces = deque()
@@ -248,13 +248,13 @@ class Incoming:
                 self.held -= len(piece)
                 if self._paused and self.held < _ROOM:
                     self._paused = False
-                    self._line.reading(on=True)
+                    self._connection.reading(on=True)
                 yield piece
             if self.reader.done and not self._broken:
                 return
             try:
                 async with asyncio.timeout(gap):
-                    await self.news()
+                    await self.wait_for_data()
             except TimeoutError:
                 raise OutcomeUnknown("its reply does not go on") from None
 
@@ -263,19 +263,19 @@ class Incoming:
         if not self.reader.done:
             self._broken = self._broken or why
             self._pieces.clear()
-            self._line.let_go(self)
-            self._tell()
+            self._connection.abandon(self)
+            self._wake_reader()
 
     def close(self) -> None:
         """Take no more of it. Where it has not come whole, the connection ends with it."""
         self._pieces.clear()
-        self._line.let_go(self)
+        self._connection.abandon(self)
 
-    def news(self) -> "asyncio.Future[None]":
+    def wait_for_data(self) -> "asyncio.Future[None]":
         """Resolved when anything comes. Raises OutcomeUnknown where it is broken."""
         if self._broken:
             raise OutcomeUnknown(self._broken)
-        news = self._news = self._line.loop.create_future()
+        news = self._news = self._connection.loop.create_future()
         return news
 
     # What the connection calls.
@@ -293,7 +293,7 @@ class Incoming:
         ended = bool(reader.done or self._broken)
         if self.held > FULL and not self._paused and not ended:
             self._paused = True
-            self._line.reading(on=False)
+            self._connection.reading(on=False)
         news, self._news = self._news, None
         if news is not None and not news.done():
             news.set_result(None)
@@ -305,9 +305,9 @@ class Incoming:
             self.reader.end()
         except Malformed:
             self._broken = self._broken or _BROKE
-        self._tell()
+        self._wake_reader()
 
-    def _tell(self) -> None:
+    def _wake_reader(self) -> None:
         news, self._news = self._news, None
         if news is not None and not news.done():
             news.set_result(None)

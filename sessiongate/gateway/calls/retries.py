@@ -12,13 +12,13 @@ from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.rules.relay import may_be_repeated
 from sessiongate.wire.http import Answer
 
-Once = Callable[[], Awaitable[Answer]]
+SendOnce = Callable[[], Awaitable[Answer]]
 """Takes a lease and sends a call. Raises LeaseRefused where its session is not let in."""
 
 
-async def once_more(
+async def retry_once(
     failed: LeaseRefused | OutcomeUnknown,
-    once: Once,
+    once: SendOnce,
     client: GatewayClient,
     call: CallUnderWay,
     may_follow: Callable[[LeaseRefused], Awaitable[bool]],
@@ -31,7 +31,7 @@ async def once_more(
     if isinstance(failed, LeaseRefused):
         if not await may_follow(failed):
             return failed.outcome()
-    elif not is_repeated(call):
+    elif not may_retry(call):
         raise failed
     client.require_alive()
     try:
@@ -40,6 +40,6 @@ async def once_more(
         return refused.outcome()
 
 
-def is_repeated(call: CallUnderWay) -> bool:
+def may_retry(call: CallUnderWay) -> bool:
     """Whether it may be sent twice, whatever became of it the first time."""
     return may_be_repeated(call.method, call.verdict)

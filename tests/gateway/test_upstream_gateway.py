@@ -11,7 +11,7 @@ from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.sealing import LeaseKey
-from sessiongate.gateway.gate import Gate
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.gateway.leases.lease import LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import StoredLeases
@@ -90,7 +90,7 @@ class Case:
             providers=frozenset({"vc"}),
             shared=shared,
         )
-        self.gate = Gate(
+        self.gate = VCenterGateway(
             "vc1",
             rules,
             exchange,
@@ -173,7 +173,7 @@ async def test_an_upstream_that_does_not_answer_does_not_hold_up_the_stop(
     case: Case, busy: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor does what clients have there take the time of its sessions: their rows are left."""
-    monkeypatch.setattr("sessiongate.gateway.gate._CLOSING", 0.1)
+    monkeypatch.setattr("sessiongate.gateway.upstream_gateway._CLOSING", 0.1)
     case.server.gate.clear()
     waiting = asyncio.create_task(case.accounts.pools[0].take("k1", home=False))
     await case.server.has_read(1)
@@ -197,16 +197,16 @@ async def test_sec_61_a_session_that_another_process_has_ended_is_over_here_too(
         await gate.recover()
         gate.opened(session)
         gate.opened(session_of(ADA, "k2"))
-        stay = await gate.relay.lend(session)
+        checkout = await gate.relay.lend(session)
         for _ in range(2):
             await gate.tidy()
-        assert gate.relay.client_of(session) is stay.client
+        assert gate.relay.client_of(session) is checkout.client
         case.live.clear()
         for _ in range(2):
             await gate.tidy()
-        assert stay.client.over
+        assert checkout.client.over
         assert not case.accounts.meters._unserved
-        gate.relay.take_back_soon(stay)
+        gate.relay.take_back_soon(checkout)
         await gate.close()
         assert not len(gate.relay.clients)
         assert not house.alive
@@ -215,20 +215,20 @@ async def test_sec_61_a_session_that_another_process_has_ended_is_over_here_too(
 async def test_a_client_that_is_over_is_none_of_those_there_while_it_is_cleared(case: Case) -> None:
     """Whoever drains a pool is not told to wait for somebody who has left."""
     gate, ada = case.gate, session_of(ADA)
-    stay = await gate.relay.stays.take(case.accounts.pools[0], gate.relay.client_of(ada), home=True)
+    checkout = await gate.relay.checkouts.take(case.accounts.pools[0], gate.relay.client_of(ada), home=True)
     opened = (("session[x]1", Thing("ContainerView", State.VIEW, "")),)
-    await gate.relay.stays.note(stay.client, stay.lease, Changes(opened=opened))
-    await gate.relay.stays.give_back(stay)
+    await gate.relay.checkouts.note(checkout.client, checkout.lease, Changes(opened=opened))
+    await gate.relay.checkouts.give_back(checkout)
     assert (await gate.clients(), gate.clients_here()) == ([ada.key], [ada.key])
     case.server.gate.clear()
     asked = len(case.server.asked)
     gate.ended(ada, Ended.LOGOUT)
     await case.server.has_read(asked + 1)  # its view is being ended
-    assert stay.lease.homes
+    assert checkout.lease.homes
     assert (await gate.clients(), gate.clients_here()) == ([], [])
     case.server.gate.set()
     await gate.close()
-    assert not stay.lease.homes
+    assert not checkout.lease.homes
 
 
 async def test_sessions_of_a_caller_end_with_the_last_one_at_the_upstream(callers: Case) -> None:

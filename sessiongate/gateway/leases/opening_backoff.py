@@ -6,18 +6,18 @@ from math import ceil
 import structlog
 
 from sessiongate.errors import SessionGateError, Unavailable, UpstreamUnavailable
-from sessiongate.gateway.credentials.pauses import Pauses
+from sessiongate.gateway.credentials.backoff import Backoff
 from sessiongate.telemetry.tracebacks import traced
 
 _log = structlog.get_logger(__name__)
 
 
-class HeldBack:
-    """Openings of one kind. `now` is in seconds."""
+class OpeningBackoff:
+    """SessionOpener of one kind. `now` is in seconds."""
 
-    def __init__(self, now: Callable[[], float], pauses: Pauses | None = None) -> None:
+    def __init__(self, now: Callable[[], float], backoff: Backoff | None = None) -> None:
         self._now = now
-        self._pauses = pauses or Pauses(now)
+        self._backoff = backoff or Backoff(now)
         self._why = "nothing was tried yet"
         self._says = ""
         self._useless_until = 0.0
@@ -26,26 +26,26 @@ class HeldBack:
     @property
     def left(self) -> float:
         """For how many seconds nothing is to be tried."""
-        return self._pauses.left
+        return self._backoff.left
 
     def failed(self, error: BaseException) -> SessionGateError:
         """It was tried, and failed: what they are told who have waited for it."""
         if not isinstance(error, SessionGateError):
             _log.error("a session at the upstream could not be opened", **traced(error))
             error = UpstreamUnavailable("no session at the upstream could be opened")
-        self._pauses.failed()
+        self._backoff.failed()
         self._why = str(error)
         self._says = error.says
         useless = error.useless_for if isinstance(error, Unavailable) else 0
         self._useless_until = self._now() + useless
         return error
 
-    def over(self) -> None:
+    def reset(self) -> None:
         """It has come out well, or somebody wants it to be tried now."""
-        self._pauses.over()
+        self._backoff.reset()
 
     def refusal(self) -> UpstreamUnavailable:
         """What they are told who need one meanwhile."""
-        left = max(self._pauses.left, self._useless_until - self._now())
+        left = max(self._backoff.left, self._useless_until - self._now())
         soon = max(1, ceil(left))
         return UpstreamUnavailable(self._why, retry_after=soon, says=self._says)

@@ -9,7 +9,7 @@ import pytest
 from sessiongate.gateway.credentials.sealing import LeaseKey
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.lease_events import LeaseEvents
-from sessiongate.gateway.leases.letting_go import LettingGo
+from sessiongate.gateway.leases.lease_release import LeaseRelease
 from sessiongate.gateway.leases.logouts import Logouts
 from sessiongate.gateway.leases.session_kind import LeaseTokens, SessionKind
 from sessiongate.gateway.leases.stored_leases import SERVICE, StoredLeases
@@ -72,7 +72,7 @@ class Case:
         kind, tokens = cast("SessionKind", self.there), cast("LeaseTokens", self.there)
         events = LeaseEvents("vc1", None)
         logouts = Logouts(kind, self.stored, events, UpstreamMeters())
-        self.letting_go = LettingGo(self.stored, tokens, logouts, events, shared=True)
+        self.release = LeaseRelease(self.stored, tokens, logouts, events, shared=True)
 
     async def lease(self) -> Lease:
         row = await self.stored.reserve(SERVICE, 9)
@@ -85,12 +85,12 @@ class Case:
     async def second(self) -> None:
         """What is done once a second."""
         await self.stored.watch()
-        self.letting_go.tidy()
-        await self.letting_go.all_done()
+        self.release.tidy()
+        await self.release.all_done()
 
     def shows(self, lease: Lease) -> bool:
         """Whether a reply with the token of this lease is noticed."""
-        return self.stored.tokens.show_in(lease.session.token.reveal().encode())
+        return self.stored.tokens.found_in(lease.session.token.reveal().encode())
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def test_sec_65_what_the_store_has_lost_is_logged_out_when_nothing_goes_by
     lease = await case.lease()
     lease.used_by["k1"] = 1
     case.rows.forget()
-    case.letting_go.gone(lease)
+    case.release.gone(lease)
     for _ in range(3):
         await case.second()
     assert case.there.ended == []
@@ -120,7 +120,7 @@ async def test_sec_92_the_token_of_another_process_is_forgotten_with_its_row(cas
     await case.users.beat("there", FAR)
     lease = await case.lease()
     assert await case.users.attach(lease.id, "there") is LeaseState.OPEN
-    await case.letting_go.close(lease)
+    await case.release.close(lease)
     await case.second()
     assert case.shows(lease)
     await case.rows.remove(lease.id)
@@ -135,7 +135,7 @@ async def test_to_let_go_of_one_lease_nobody_reads_all_rows(case: Case) -> None:
     others, last = await case.lease(), await case.lease()
     assert await case.users.attach(others.id, "there") is LeaseState.OPEN
     for lease in (others, last):
-        await case.letting_go.close(lease)
+        await case.release.close(lease)
     assert case.there.ended == [last.session.token.reveal()]
     assert case.rows.readings == 0
 
@@ -151,7 +151,7 @@ async def test_sec_65_what_another_process_has_renewed_is_logged_out_by_the_new_
         *("vc1", case.rows, case.users, LeaseKey(bytes(32)), "there", FakeClock().now, str)
     )
     await other.fill(row, renewed)
-    await case.letting_go.close(lease)
+    await case.release.close(lease)
     assert case.there.ended == [TOKEN.format(9)]
 
 
@@ -160,7 +160,7 @@ async def test_sec_65_a_row_that_is_gone_at_the_end_of_its_use_is_logged_out_onc
 ) -> None:
     lease = await case.lease()
     case.rows.forget()
-    await case.letting_go.close(lease)
+    await case.release.close(lease)
     for _ in range(2):
         await case.second()
     assert case.there.ended == [TOKEN.format(0)]
@@ -172,7 +172,7 @@ async def test_sec_65_what_could_not_be_kept_is_logged_out_once_whatever_else_is
 ) -> None:
     one, two = await case.lease(), await case.lease()
     case.rows.forget()
-    await case.letting_go.keep(one)
-    await case.letting_go.close(two)
-    await case.letting_go.all_done()
+    await case.release.keep(one)
+    await case.release.close(two)
+    await case.release.all_done()
     assert case.there.ended == [TOKEN.format(0), TOKEN.format(1)]

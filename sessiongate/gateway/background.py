@@ -11,7 +11,7 @@ from sessiongate.telemetry.tracebacks import traced
 _log = structlog.get_logger(__name__)
 
 
-class Apart:
+class BackgroundTasks:
     """Tasks that nobody has to wait for where they begin."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Apart:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def to_the_end(work: Coroutine[None, None, None]) -> None:
+async def run_to_completion(work: Coroutine[None, None, None]) -> None:
     """Do it whole, also where whoever waits for it is cancelled: that takes effect afterwards."""
     task = asyncio.create_task(work)
     try:

@@ -1,4 +1,4 @@
-"""Places for long polls at an upstream, which no client and no user may take from all others."""
+"""Slots for long polls, and for transfers, at an upstream: no user takes them from all others."""
 
 import asyncio
 from collections import Counter
@@ -7,11 +7,11 @@ from sessiongate.errors import Overloaded
 from sessiongate.session import Person
 
 
-class PollPlaces:
+class PollSlots:
     """So many for all together. One user has half of them at most."""
 
     def __init__(self, most: int, patience: float) -> None:
-        """`patience`: seconds for which a poll waits for its place."""
+        """`patience`: seconds for which a poll waits for its slot."""
         self._free = asyncio.Semaphore(most)
         self._most_of_one = max(1, most // 2)
         self._patience = patience
@@ -19,7 +19,7 @@ class PollPlaces:
         self.taken = 0
 
     async def take(self, person: Person) -> None:
-        """Have a place, to be given back. Raises Overloaded where there is none in time."""
+        """Have a slot, to be given back. Raises Overloaded where there is none in time."""
         if self._of[person] >= self._most_of_one:
             raise Overloaded("too many waits of one user at the upstream")
         self._of[person] += 1

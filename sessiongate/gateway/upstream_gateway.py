@@ -10,15 +10,15 @@ import structlog
 
 from sessiongate.errors import NoPermission, NotFound, Unavailable, UpstreamUnavailable
 from sessiongate.gateway.accounts import Accounts
-from sessiongate.gateway.apart import Apart
+from sessiongate.gateway.background import BackgroundTasks
 from sessiongate.gateway.calls.call import CallRecord
-from sessiongate.gateway.calls.long_readings import LongReadings
+from sessiongate.gateway.calls.parse_queue import ParseQueue
 from sessiongate.gateway.calls.public_answers import PublicAnswers
 from sessiongate.gateway.calls.relay import Relay
 from sessiongate.gateway.calls.rest_calls import RestRelay
 from sessiongate.gateway.calls.service_calls import ServiceRelay
 from sessiongate.gateway.calls.side_relay import SideRelay
-from sessiongate.gateway.calls.stays import Stays
+from sessiongate.gateway.calls.checkouts import Checkouts
 from sessiongate.gateway.calls.tickets import UpstreamTickets
 from sessiongate.gateway.calls.transfers import Transfers
 from sessiongate.gateway.leases.lease import Lease
@@ -37,7 +37,7 @@ from sessiongate.wire.vim.session_list import ListedSession
 _KEEP_ALIVE = "keep alive"
 """What tasks are called that use a session so that the upstream keeps it."""
 
-_SEE = "Sessions.TerminateSession"
+_VIEW_SESSIONS = "Sessions.TerminateSession"
 
 _CLOSING = 10.0
 """Seconds in which an upstream has to let us go."""
@@ -58,7 +58,7 @@ class SeenSessions(msgspec.Struct, frozen=True):
     """Keys of those that are ours, and our names for them."""
 
 
-class UpstreamGate:
+class UpstreamGateway:
     """One upstream, whatever it is. `start` before the first call, `close` once."""
 
     def __init__(
@@ -85,12 +85,12 @@ class UpstreamGate:
         self._exchange, self._rules = exchange, rules
         self._own = self._own_calls()
         at_home = rows.clients if books.shared else None
-        stays = Stays(books, rows.instance, rows.seconds, accounts.attach, at_home)
+        checkouts = Checkouts(books, rows.instance, rows.seconds, accounts.attach, at_home)
         self.relay = Relay(
             rules,
             exchange,
             self._own,
-            stays,
+            checkouts,
             accounts.pool_anywhere,
             end_session,
             accounts.forget,
@@ -116,7 +116,7 @@ class UpstreamGate:
         self._rows = rows
         self._shared = books.shared
         self._others = OtherProcesses(name, rows, accounts, self.relay, notes, sessions, lives)
-        self._probes = Apart()
+        self._probes = BackgroundTasks()
         self._complete()
 
     def _own_calls(self) -> OwnCalls:
@@ -129,7 +129,7 @@ class UpstreamGate:
     @property
     def problem(self) -> str:
         """Why no session can be opened there, as far as the last try says; "" for nothing known."""
-        why = self._exchange.why_away
+        why = self._exchange.why_unreachable
         return self.accounts.credentials.problem or (f"{self.url}: {why}" if why else "")
 
     async def recover(self) -> None:
@@ -138,11 +138,11 @@ class UpstreamGate:
         An upstream that is away keeps nobody from starting: its sessions end by its clock.
         """
         if self._shared:
-            await self._others.look()
+            await self._others.sync()
         else:
             await self._others.recover()
 
-    async def stand(self, standing: Standing) -> None:
+    async def set_standing(self, standing: Standing) -> None:
         """Pause, drain, or let calls go on and the credential be tried again, at all processes.
 
         Raises StoreUnavailable, where only this one does.
@@ -151,7 +151,7 @@ class UpstreamGate:
         if standing is Standing.OPEN:
             await self.accounts.credentials.forget()
         if self._shared:
-            await self._others.tell(standing)
+            await self._others.publish(standing)
 
     async def rotate(self) -> int:
         """Replace all leases by new ones: how many there are to replace. Raises NotSupported."""
@@ -172,15 +172,15 @@ class UpstreamGate:
         return [key for key in self.accounts.clients() if self._lives(key)]
 
     def _lives(self, key: str) -> bool:
-        return not self.relay.endings.is_over(key)
+        return not self.relay.teardown.is_over(key)
 
     def _ended_elsewhere(self, key: str) -> None:
         self.accounts.sessions.ended(key)
         self.accounts.meters.client_ended(key)
-        self.transfers.leave(key)
+        self.transfers.session_ended(key)
         client = self.relay.clients.get(key)
         if client is not None:
-            self.relay.leave(client.session)
+            self.relay.session_ended(client.session)
 
     def opened(self, session: Session) -> None:
         """A client session was opened, here or elsewhere."""
@@ -193,12 +193,12 @@ class UpstreamGate:
         if session.upstream == self.name:
             self.accounts.ended(session)
             self.accounts.meters.client_ended(session.key)
-            self.relay.leave(session)
-            self.transfers.leave(session.key)
+            self.relay.session_ended(session)
+            self.transfers.session_ended(session.key)
 
-    def now(self) -> UpstreamNow:
+    def snapshot(self) -> UpstreamNow:
         """What is true at this moment."""
-        return self.accounts.now(self.relay.waits, self.relay.clients.objects)
+        return self.accounts.snapshot(self.relay.waits, self.relay.clients.objects)
 
     async def sessions_there(self) -> SeenSessions:
         """The upstream's own list of sessions.
@@ -210,20 +210,20 @@ class UpstreamGate:
             async with self.accounts.observer.session() as lease:
                 listed = await self._own.sessions(lease)
                 if listed is None:
-                    raise NoPermission(_SEE)
+                    raise NoPermission(_VIEW_SESSIONS)
                 return self._seen(lease.session.user.user_name, listed, lease)
-        ways = self._to_look_by()
+        ways = self._viewing_leases()
         if not ways:
             none = f"no session of ours is open at {self.name}, and none is opened to look"
             said = f"{none}; {self.problem}" if self.problem else none
-            raise (UpstreamUnavailable if self._exchange.is_away else NotFound)(said)
+            raise (UpstreamUnavailable if self._exchange.is_unreachable else NotFound)(said)
         for lease, account in ways:
             listed = await self._own.sessions(lease)
             if listed is not None:
                 return self._seen(lease.session.user.user_name or account, listed)
-        raise NoPermission(_SEE)
+        raise NoPermission(_VIEW_SESSIONS)
 
-    def _to_look_by(self) -> list[tuple[Lease, str]]:
+    def _viewing_leases(self) -> list[tuple[Lease, str]]:
         """A session of each account, since another one sees no more, or the one for tickets."""
         ways = [(pool.leases[-1], pool.account) for pool in self.accounts.pools if pool.leases]
         parent = self.accounts.parent
@@ -243,7 +243,7 @@ class UpstreamGate:
         self.transfers.tidy(now)
         with suppress(Unavailable):  # all of it is still there in a second
             if self._shared:
-                await self._others.look()
+                await self._others.sync()
                 for key in await self._others.ended():
                     self._ended_elsewhere(key)
             self.accounts.tidy()
@@ -267,7 +267,7 @@ class UpstreamGate:
         now = asyncio.get_running_loop().time
         began = now()
         # However long what clients have there takes, half of the time is for the sessions.
-        steps = (self._let_clients_go, 0.5), (partial(self.accounts.close, keep=self._keep), 1.0)
+        steps = (self._end_client_work, 0.5), (partial(self.accounts.close, keep=self._keep), 1.0)
         for work, share in steps:
             try:
                 until = max(began + share * _CLOSING, now() + _CLOSING / 2)
@@ -285,26 +285,26 @@ class UpstreamGate:
             )
         await self._exchange.close()
 
-    async def _let_clients_go(self) -> None:
+    async def _end_client_work(self) -> None:
         """End waits, and what clients have in sessions that are to be kept."""
         clients = self.relay.clients.all() if self._keep and not self._shared else []
         for begin in range(0, len(clients), _AT_ONCE):
             for client in clients[begin : begin + _AT_ONCE]:
-                self.relay.leave(client.session)
+                self.relay.session_ended(client.session)
             await self.relay.close()
         await self.relay.close()
 
 
-class Gate(UpstreamGate):
+class VCenterGateway(UpstreamGateway):
     """A vCenter."""
 
     def _complete(self) -> None:
         rules, exchange, accounts = self._rules, self._exchange, self.accounts
         self.tickets = UpstreamTickets(rules, self.side, exchange.url, self._rows.tokens)
         self.services = ServiceRelay(rules, self.side, self._rows.tokens)
-        self.readings = LongReadings()
+        self.parse_queue = ParseQueue()
         self.automation = RestRelay(
-            rules, exchange.url, self.side, accounts.rest_tokens, self.readings
+            rules, exchange.url, self.side, accounts.rest_tokens, self.parse_queue
         )
         self.public = PublicAnswers(
             self.name,

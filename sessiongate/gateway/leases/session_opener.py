@@ -20,7 +20,7 @@ from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.wire.vim.client import UpstreamSession
 
 
-class Openings:
+class SessionOpener:
     """Of one upstream. Without a `credential` a session is a clone of one that lives."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Openings:
         row = await self._rows.reserve(person, most)
         try:
             if self._credential is not None:
-                await self._rows.turn(row)
+                await self._rows.wait_turn(row)
                 opened = await self._credential.login()
             else:
                 opened = await self._clone(live)
@@ -77,7 +77,7 @@ class Openings:
             raise NoSession("no session at the upstream is left to go by")
         try:
             # One that is retired is over perhaps, and one in doubt has refused a call.
-            best = min(live, key=lambda one: (one.retired, one.doubted_by != ""))
+            best = min(live, key=lambda one: (one.retired, one.suspected_by != ""))
             return await self._kind.cloned(best.session)
         except OutcomeUnknown as error:
             # So it is of the clone alone: the calls that wait for it have not been sent.

@@ -5,7 +5,7 @@ from contextlib import suppress
 import structlog
 
 from sessiongate.errors import Unavailable
-from sessiongate.gateway.apart import Apart
+from sessiongate.gateway.background import BackgroundTasks
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.lease_events import LeaseEvents
 from sessiongate.gateway.leases.logouts import Logouts
@@ -15,7 +15,7 @@ from sessiongate.gateway.leases.stored_leases import StoredLeases
 _log = structlog.get_logger(__name__)
 
 
-class LettingGo:
+class LeaseRelease:
     """Of one upstream. `shared`: other processes may have changed a lease."""
 
     def __init__(
@@ -37,13 +37,13 @@ class LettingGo:
         self._gone: dict[str, Lease] = {}
         """Leases that the store has lost, and by which calls, waits or files go perhaps."""
         self._stopping = False
-        self._apart = Apart()
+        self._background = BackgroundTasks()
 
     async def close(self, lease: Lease) -> None:
         """Use a lease no longer, and log it out where nobody else uses it."""
         self._held.pop(lease.id, None)
         try:
-            last = await self._rows.let_go(lease.id, despite_homes=self._stopping)
+            last = await self._rows.release(lease.id, despite_homes=self._stopping)
         except Unavailable:
             self._held[lease.id] = lease
             return
@@ -76,12 +76,12 @@ class LettingGo:
 
     def retired(self, lease: Lease) -> None:
         """Tell other processes that it takes nobody new."""
-        self._apart.begin(self._tell_retired(lease), "retire a lease")
+        self._background.begin(self._tell_retired(lease), "retire a lease")
 
     def tidy(self) -> None:
         """Try once more what the store could not be told."""
         for lease in list(self._held.values()):
-            self._apart.begin(self.close(lease), "let go of a lease")
+            self._background.begin(self.close(lease), "let go of a lease")
         self._end_gone()
 
     def stop(self) -> None:
@@ -91,13 +91,13 @@ class LettingGo:
 
     async def all_done(self) -> None:
         """Wait for all that is under way."""
-        await self._apart.all_done()
+        await self._background.all_done()
 
     def _end_gone(self) -> None:
         for lease in list(self._gone.values()):
             if self._stopping or not lease.used_by:
                 del self._gone[lease.id]
-                self._apart.begin(self._end(lease), "log out what the store has lost")
+                self._background.begin(self._end(lease), "log out what the store has lost")
 
     async def _end(self, lease: Lease) -> None:
         await self._tokens.settled(lease)

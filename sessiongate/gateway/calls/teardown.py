@@ -13,7 +13,7 @@ from sessiongate.errors import NoSession, SessionGateError, Unavailable, Upstrea
 from sessiongate.gateway.calls.book import TICKET
 from sessiongate.gateway.calls.clients import Clients, GatewayClient
 from sessiongate.gateway.calls.long_polls import LongPolls
-from sessiongate.gateway.calls.stays import Stays
+from sessiongate.gateway.calls.checkouts import Checkouts
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.pool import Pool
@@ -27,7 +27,7 @@ PoolOf = Callable[[], Awaitable[Pool]]
 _log = structlog.get_logger(__name__)
 
 
-class Endings:
+class Teardown:
     """Ends clients and leases of one upstream."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Endings:
         clients: Clients,
         own: OwnCalls,
         polls: LongPolls,
-        stays: Stays,
+        checkouts: Checkouts,
         pool_of: Callable[[Session], Awaitable[Pool]],
         end_session: Callable[[str, Ended], Awaitable[object]],
         lease_lost: Callable[[Lease], Awaitable[None]],
@@ -44,8 +44,8 @@ class Endings:
         self._clients = clients
         self._own = own
         self._polls = polls
-        self._stays = stays
-        self._apart = stays.apart
+        self._checkouts = checkouts
+        self._background = checkouts.background
         self._pool_of = pool_of
         self._end_session = end_session
         self._lease_lost = lease_lost
@@ -71,37 +71,37 @@ class Endings:
         left = key in self._lost or key in self._clearing or key in self._to_clear
         return left or (client is not None and client.over)
 
-    def leave(self, session: Session) -> None:
+    def session_ended(self, session: Session) -> None:
         """A session has ended: its waits end now, and what it had at the upstream soon."""
         client = self._clients.get(session.key)
         if client is None:
-            if self._stays.books.shared:
+            if self._checkouts.books.shared:
                 self.clear(session.key, lambda: self._pool_of(session))
             return
         if client.over:
             return
         client.over = True
         self._polls.end_all(client)
-        self._apart.begin(
+        self._background.begin(
             self._clear(session.key, lambda: self._pool_of(session), client),
             "clear what a client had",
         )
 
     def clear(self, key: str, pool_of: PoolOf) -> None:
         """End what a client had whose session is over, and which has nothing under way here."""
-        self._apart.begin(self._clear(key, pool_of), "clear what a client had")
+        self._background.begin(self._clear(key, pool_of), "clear what a client had")
 
     def tidy(self) -> None:
         """Try again what could not be done. Once a second."""
         keys, self._to_end = self._to_end, set()
         for key in keys:
-            self._apart.begin(self._end(key), "end a session")
+            self._background.begin(self._end(key), "end a session")
         clients, self._to_clear = self._to_clear, {}
         for key, pool_of in clients.items():
             self.clear(key, pool_of)
         leases, self._to_lose = self._to_lose, set()
         for lease_id in leases:
-            self._apart.begin(self.lose_all(lease_id), "lose what clients had in a lease")
+            self._background.begin(self.lose_all(lease_id), "lose what clients had in a lease")
 
     async def lose(self, pool: Pool, lease: Lease) -> None:
         """The upstream has ended a session of ours: so have the sessions with objects in it."""
@@ -131,8 +131,8 @@ class Endings:
         """A lease is too old: the sessions of those who still have something in it end now."""
         pool.retire(lease)
         keys = [key for key, things in lease.homes.items() if things]
-        for key in await self._stays.at_home(lease.id):
-            there = await self._stays.books.enter(key, "", "")
+        for key in await self._checkouts.at_home(lease.id):
+            there = await self._checkouts.books.enter(key, "", "")
             if there.book is not None and there.book.size and key not in keys:
                 keys.append(key)
         await asyncio.gather(*map(self._expire_client, keys))
@@ -148,7 +148,7 @@ class Endings:
     async def lose_all(self, lease_id: str) -> None:
         """End the sessions of those who had something in a lease that is over."""
         try:
-            keys = await self._stays.books.lost(lease_id, self._stays.instance)
+            keys = await self._checkouts.books.lost(lease_id, self._checkouts.instance)
         except Unavailable:
             self._to_lose.add(lease_id)
             return
@@ -192,10 +192,10 @@ class Endings:
 
     async def _forget(self, key: str) -> None:
         """Have the store forget what a client had, which is gone."""
-        stay = self._stays.name()
-        cleared = await self._stays.books.clear(key, stay, self._stays.now())
+        stay = self._checkouts.new_stay()
+        cleared = await self._checkouts.books.clear(key, stay, self._checkouts.now())
         if cleared is not None and cleared.home:
-            await self._stays.leave(key, stay, cleared.home)
+            await self._checkouts.leave(key, stay, cleared.home)
 
     async def _clear(self, key: str, pool_of: PoolOf, client: GatewayClient | None = None) -> None:
         """End what a client had at the upstream; where that fails, end the lease with it."""
@@ -207,10 +207,10 @@ class Endings:
 
     async def _clear_now(self, key: str, pool_of: PoolOf, client: GatewayClient | None) -> None:
         if client is not None:
-            await client.quiet()
-        stay = self._stays.name()
+            await client.wait_idle()
+        stay = self._checkouts.new_stay()
         try:
-            cleared = await self._stays.books.clear(key, stay, self._stays.now())
+            cleared = await self._checkouts.books.clear(key, stay, self._checkouts.now())
         except Unavailable:
             self._to_clear[key] = pool_of
             cleared = None
@@ -218,7 +218,7 @@ class Endings:
         if cleared is not None and cleared.home:
             try:
                 pool = await pool_of()
-                lease = await self._stays.lease_of(pool, cleared.home)
+                lease = await self._checkouts.lease_of(pool, cleared.home)
             except SessionGateError as error:
                 _log.warning("what a client had is left", lease=cleared.home, why=str(error))
         if pool is not None and lease is not None:
@@ -229,7 +229,7 @@ class Endings:
         if client is not None:
             self._clients.drop(client)
         if cleared is not None and cleared.home:
-            await self._stays.leave(key, stay, cleared.home)
+            await self._checkouts.leave(key, stay, cleared.home)
         pool = pool or (client.pool if client is not None else None)
         if pool is not None:
             pool.hold(key, 0)

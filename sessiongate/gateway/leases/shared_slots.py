@@ -1,4 +1,4 @@
-"""Places for requests at an upstream, which no client may take from all others."""
+"""Slots for requests at an upstream, which no client may take from all others."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -6,18 +6,18 @@ from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
 
-class SharedPlaces:
+class SharedSlots:
     """So many for all together. One client has half of them at most, and waits for the rest."""
 
     def __init__(self, most: int) -> None:
         self._all = asyncio.Semaphore(most)
         self._most_of_one = max(1, most // 2)
-        # Each lives as long as somebody waits for it or holds a place by it.
+        # Each lives as long as somebody waits for it or holds a slot by it.
         self._of = WeakValueDictionary[str, asyncio.Semaphore]()
 
     @asynccontextmanager
     async def taken(self, client: str) -> AsyncGenerator[None]:
-        """Have a place for this client, until the end of the context."""
+        """Have a slot for this client, until the end of the context."""
         own = self._of.get(client)
         if own is None:
             own = self._of[client] = asyncio.Semaphore(self._most_of_one)

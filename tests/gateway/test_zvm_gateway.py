@@ -26,7 +26,7 @@ from sessiongate.errors import (
     UpstreamUnavailable,
 )
 from sessiongate.gateway.leases.renewals import session_of
-from sessiongate.gateway.zvm_gate import ZvmGate
+from sessiongate.gateway.zvm_gateway import ZvmGateway
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
@@ -53,7 +53,7 @@ class Case:
     """A gateway with its services, before an appliance whose tokens live for a minute."""
 
     def __init__(
-        self, house: House, gate: ZvmGate, provider: IdentityProvider | None, time: LoopTime
+        self, house: House, gate: ZvmGateway, provider: IdentityProvider | None, time: LoopTime
     ) -> None:
         self.house = house
         self.gate = gate
@@ -105,7 +105,7 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         house = House(tmp_path)
         gates = gates_of(config, house.store, house.clock, house.sessions, house.journal)
         gate = gates["zvm1"]
-        assert isinstance(gate, ZvmGate)
+        assert isinstance(gate, ZvmGateway)
         house.sessions.on_open(gate.opened)
         house.sessions.on_end(gate.ended)
         stack.push_async_callback(gate.close)

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.lease_events import LeaseEvents
-from sessiongate.gateway.leases.openings import Openings
+from sessiongate.gateway.leases.session_opener import SessionOpener
 from sessiongate.gateway.leases.stored_leases import FoundLease, StoredLeases
 from sessiongate.session import Person
 
 
-class SharedOpenings:
+class SharedSessionOpener:
     """Of one upstream. `shared`: other processes have sessions there that may be used."""
 
     def __init__(
-        self, openings: Openings, rows: StoredLeases, events: LeaseEvents, *, shared: bool
+        self, opener: SessionOpener, rows: StoredLeases, events: LeaseEvents, *, shared: bool
     ) -> None:
-        self._openings = openings
+        self._opener = opener
         self._rows = rows
         self._events = events
         self._shared = shared
@@ -24,7 +24,7 @@ class SharedOpenings:
     async def open(self, person: Person, most: int, live: Sequence[Lease]) -> Lease:
         """A session besides the `live` ones of this account, which may have `most`.
 
-        Raises as `Openings.open` does.
+        Raises as `SessionOpener.open` does.
         """
         found = None
         if self._shared:
@@ -32,7 +32,7 @@ class SharedOpenings:
         if found is not None:
             self._events.known(found.row.id, person)
             return self.lease_of(found)
-        return await self._openings.open(person, most, live)
+        return await self._opener.open(person, most, live)
 
     def lease_of(self, found: FoundLease) -> Lease:
         """The lease of a session that another process has opened."""

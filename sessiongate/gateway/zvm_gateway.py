@@ -1,14 +1,14 @@
 """One ZVM as the rest of the server sees it."""
 
 from sessiongate.gateway.calls.zerto_calls import ZertoRelay
-from sessiongate.gateway.gate import UpstreamGate
+from sessiongate.gateway.upstream_gateway import UpstreamGateway
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.renewals import Renewals
 from sessiongate.gateway.leases.zvm_calls import ZvmCalls
 from sessiongate.upstream.zvm import Zvm
 
 
-class ZvmGate(UpstreamGate):
+class ZvmGateway(UpstreamGateway):
     """A ZVM, classic or of an appliance. Its accounts have been made for one."""
 
     @property

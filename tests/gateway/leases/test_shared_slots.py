@@ -2,7 +2,7 @@
 
 import asyncio
 
-from sessiongate.gateway.leases.shared_places import SharedPlaces
+from sessiongate.gateway.leases.shared_slots import SharedSlots
 from tests.until import PATIENCE, until
 
 
@@ -10,13 +10,13 @@ class Upstream:
     """What takes its time, and counts who is there."""
 
     def __init__(self, most: int) -> None:
-        self.places = SharedPlaces(most)
+        self.slots = SharedSlots(most)
         self.answers = asyncio.Event()
         self.there: list[str] = []
         self.most = 0
 
     async def ask(self, client: str) -> None:
-        async with self.places.taken(client):
+        async with self.slots.taken(client):
             self.there.append(client)
             self.most = max(self.most, len(self.there))
             await self.answers.wait()

@@ -6,10 +6,10 @@ No socket and no clock. How much may be held, and for whom, the connection decid
 from enum import Enum
 
 from sessiongate.errors import Malformed
-from sessiongate.http.framing import Chunks, Flaw, Head, Took, hopeless, read_head
+from sessiongate.http.framing import Chunks, Flaw, Head, ChunkState, hopeless, read_head
 
 
-class Got(Enum):
+class BufferState(Enum):
     """What there is instead of a head or a body."""
 
     MORE = "more must come first"
@@ -19,7 +19,7 @@ class Got(Enum):
     TOO_MANY = "more lines than allowed"
 
 
-_OF_CHUNKS = {Took.MORE: Got.MORE, Took.SOME: Got.SOME, Took.TOO_LARGE: Got.TOO_LARGE}
+_OF_CHUNKS = {ChunkState.MORE: BufferState.MORE, ChunkState.SOME: BufferState.SOME, ChunkState.TOO_LARGE: BufferState.TOO_LARGE}
 
 # A head of at most so many bytes is kept until the next one comes, so that it is read once where a
 # known caller sends the same again and again, as all do that poll. Reading one takes 5 microseconds
@@ -32,7 +32,7 @@ _ENDLESS = 1 << 62
 _SHORTEST_LINE = 4
 
 
-class Intake:
+class RequestBuffer:
     """The bytes of one connection. While `head` is set, its body is on its way."""
 
     __slots__ = (
@@ -70,33 +70,33 @@ class Intake:
                 self.rest = bytearray(self.rest)
             self.rest += data
 
-    def take_head(self, most_bytes: int, most_headers: int) -> Head | Got:
+    def take_head(self, most_bytes: int, most_headers: int) -> Head | BufferState:
         """The next head, within these limits. Raises Malformed. Something must have come."""
         rest, seen = self.rest, self._seen
         if self._kept is not None and not seen and rest.startswith(self._raw):
             if len(self._raw) > most_bytes:
-                return Got.TOO_LARGE
+                return BufferState.TOO_LARGE
             self._eat(len(self._raw))
             return self._kept
         if rest[0] == 0x0D and len(rest) > 1 and rest[1] == 0x0A:
             self._eat(2)  # RFC 9112, 2.2: some clients send an empty line after a body.
-            return Got.LINE
+            return BufferState.LINE
         end = rest.find(b"\r\n\r\n", seen - 3 if seen > 3 else 0) + 4
         whole = end > 3
         if not whole:
             end = len(rest)
         if end > most_bytes:
-            return Got.TOO_LARGE
+            return BufferState.TOO_LARGE
         if end > _SHORTEST_LINE * most_headers or not whole:
             # Counted before they are read: to read 16,000 takes a hundred times as long.
             self._lines += rest.count(b"\n", seen, end)
             if self._lines > most_headers + 2:
-                return Got.TOO_MANY
+                return BufferState.TOO_MANY
             if not whole:
                 if rest != b"\r" and hopeless(rest, seen):
                     raise Malformed(Flaw.HEADERS)
                 self._seen = end
-                return Got.MORE
+                return BufferState.MORE
             self._lines = 0
         raw = self._eat(end)
         head = read_head(raw)
@@ -128,7 +128,7 @@ class Intake:
         else:
             if not isinstance(self.rest, bytearray):
                 self.rest = bytearray(self.rest)
-            over = self.chunks.take(self.rest) is Took.DONE
+            over = self.chunks.take(self.rest) is ChunkState.DONE
             piece = self.chunks.drain()
         if over:
             self.head = self.chunks = None
@@ -151,7 +151,7 @@ class Intake:
         """The whole body, where it has come with its head, as most do."""
         return self._eat(length) if length <= len(self.rest) else None
 
-    def take_body(self) -> bytes | Got:
+    def take_body(self) -> bytes | BufferState:
         """The whole body; then `head` is None again. Raises Malformed.
 
         It is TOO_LARGE once as much as is allowed has come, or a chunk of it is told to be more.
@@ -160,17 +160,17 @@ class Intake:
             length = (self.head.length or 0) if self.head is not None else 0
             has_come = len(self.rest)
             if length > self.allowed and has_come >= self.allowed:
-                return Got.TOO_LARGE
+                return BufferState.TOO_LARGE
             if has_come < length:
-                return Got.MORE
+                return BufferState.MORE
             body = self._eat(length)
         elif self.chunks.exceeds:
-            return Got.TOO_LARGE
+            return BufferState.TOO_LARGE
         else:
             if not isinstance(self.rest, bytearray):
                 self.rest = bytearray(self.rest)
             took = self.chunks.take(self.rest)
-            if took is not Took.DONE:
+            if took is not ChunkState.DONE:
                 return _OF_CHUNKS[took]
             body = bytes(self.chunks.body)
             self.chunks = None

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection
 from itertools import count
 
 from sessiongate.errors import NoSession, Unavailable, UnknownObject
-from sessiongate.gateway.apart import Apart
+from sessiongate.gateway.background import BackgroundTasks
 from sessiongate.gateway.calls.call import LeaseRefused
 from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.gateway.leases.lease import Lease
@@ -27,23 +27,26 @@ AtHome = Callable[[str], Awaitable[list[str]]]
 _IN = StayOutcome.IN
 
 
-class Stay:
-    """A call by a lease. `name` is "" where the store need not know of it."""
+class Checkout:
+    """A lease that one call has, until it is given back.
 
-    __slots__ = ("client", "lease", "name", "pool", "released", "wait")
+    `stay` is what the store knows the call by; "" where it need not know of it.
+    """
+
+    __slots__ = ("client", "lease", "pool", "released", "stay", "wait")
 
     def __init__(
-        self, pool: Pool, client: GatewayClient, lease: Lease, name: str, *, wait: bool
+        self, pool: Pool, client: GatewayClient, lease: Lease, stay: str, *, wait: bool
     ) -> None:
         self.pool = pool
         self.client = client
         self.lease = lease
-        self.name = name
+        self.stay = stay
         self.wait = wait
         self.released = False
 
 
-class Stays:
+class Checkouts:
     """Those of one process at one upstream. `now` is in seconds, and the same for all processes."""
 
     def __init__(
@@ -58,13 +61,13 @@ class Stays:
         self._shared = books.shared
         self.instance = instance
         self.now = now
-        self.apart = Apart()
+        self.background = BackgroundTasks()
         self._attach = attach
         self._at_home = at_home
         self._home_gone: list[Callable[[GatewayClient], Awaitable[None]]] = []
         self._numbers = count(1)
         self._unsaid: dict[str, tuple[str, str]] = {}
-        """Stays that are over, which the store could not be told: client and lease of each."""
+        """Checkouts that are over, which the store could not be told: client and lease of each."""
         self._pages: dict[str, tuple[float, str]] = {}
         """Clients whose reads in pages are all late at some time, and where their home is."""
 
@@ -76,7 +79,7 @@ class Stays:
         """Clients of any process that have their home in a lease, where others may have some."""
         return [] if self._at_home is None else await self._at_home(lease_id)
 
-    def name(self) -> str:
+    def new_stay(self) -> str:
         """A name for a stay."""
         return f"{self.instance}:{next(self._numbers)}"
 
@@ -88,7 +91,7 @@ class Stays:
         home: bool,
         wait: bool = False,
         names: Collection[str] = (),
-    ) -> Stay:
+    ) -> Checkout:
         """A lease for one call, to be given back: the client's home where it has one or needs it.
 
         `names` are the objects that the call names. Raises what `Pool.take` does, UnknownObject,
@@ -104,49 +107,49 @@ class Stays:
                 lease = pool.take_now(client.session.key, home=False, wait=wait)
                 if lease is None:
                     lease = await pool.take(client.session.key, home=False, wait=wait)
-                return Stay(pool, client, lease, "", wait=wait)
+                return Checkout(pool, client, lease, "", wait=wait)
             await self._go_home(pool, client, entered.home)
         until = asyncio.get_running_loop().time() + pool.limits.queue_time
         while True:
-            stay = await self._entered(pool, client, names, wait=wait)
-            if stay is not None:
-                return stay
+            checkout = await self._enter(pool, client, names, wait=wait)
+            if checkout is not None:
+                return checkout
             if asyncio.get_running_loop().time() > until:
                 raise pool.standing.refusal()
 
-    def give_back_now(self, stay: Stay) -> bool:
+    def give_back_now(self, checkout: Checkout) -> bool:
         """The same as `give_back`, where nobody has to be told: else False, and nothing is done."""
-        if stay.name or self._shared:
+        if checkout.stay or self._shared:
             return False
-        self._release(stay)
+        self._release(checkout)
         return True
 
-    async def give_back(self, stay: Stay) -> None:
-        """The call is over that has this stay."""
+    async def give_back(self, checkout: Checkout) -> None:
+        """The call is over that has this checkout."""
         if not self._shared:
-            if stay.name:
-                await self.leave(stay.client.session.key, stay.name, stay.lease.id)
-            self._release(stay)
+            if checkout.stay:
+                await self.leave(checkout.client.session.key, checkout.stay, checkout.lease.id)
+            self._release(checkout)
             return
-        if stay.name and stay.client.book.pages:
-            until = max(stay.client.book.pages.values())
-            self._pages[stay.client.session.key] = until, stay.lease.id
-        if not stay.pool.limits.exclusive:  # else others would be told that it is taken
-            self._release(stay)
-        self.apart.begin(self._given_back(stay), "end a stay")
+        if checkout.stay and checkout.client.book.pages:
+            until = max(checkout.client.book.pages.values())
+            self._pages[checkout.client.session.key] = until, checkout.lease.id
+        if not checkout.pool.limits.exclusive:  # else others would be told that it is taken
+            self._release(checkout)
+        self.background.begin(self._given_back(checkout), "end a stay")
 
-    async def _given_back(self, stay: Stay) -> None:
-        if stay.name:
-            await self.leave(stay.client.session.key, stay.name, stay.lease.id)
-        self._release(stay)
+    async def _given_back(self, checkout: Checkout) -> None:
+        if checkout.stay:
+            await self.leave(checkout.client.session.key, checkout.stay, checkout.lease.id)
+        self._release(checkout)
 
-    def _release(self, stay: Stay) -> None:
-        if not stay.released:
-            stay.released = True
-            key = stay.client.session.key
-            if stay.pool.home_of(key) is not None:
-                stay.pool.hold(key, stay.client.holds)
-            stay.pool.give_back(key, stay.lease, wait=stay.wait)
+    def _release(self, checkout: Checkout) -> None:
+        if not checkout.released:
+            checkout.released = True
+            key = checkout.client.session.key
+            if checkout.pool.home_of(key) is not None:
+                checkout.pool.hold(key, checkout.client.holds)
+            checkout.pool.give_back(key, checkout.lease, wait=checkout.wait)
 
     async def leave(self, key: str, stay: str, lease_id: str) -> None:
         """A stay is over, or a page is late. Where the store cannot be told now, it is later."""
@@ -168,13 +171,13 @@ class Stays:
                 client.book.apply(changes)
                 client.version = entered.version
             else:
-                client.have(entered.book, entered.version)
+                client.update(entered.book, entered.version)
         return True
 
-    async def turn(self, stay: Stay, token: str) -> bool:
+    async def use_page(self, checkout: Checkout, token: str) -> bool:
         """Use up the token of a page. False where there is no such page, or no longer."""
-        client = stay.client
-        turned = await self.books.turn(client.session.key, stay.name, token, self.now())
+        client = checkout.client
+        turned = await self.books.turn(client.session.key, checkout.stay, token, self.now())
         client.book.pages.pop(token, None)
         return turned
 
@@ -205,13 +208,13 @@ class Stays:
             if stay in self._unsaid:
                 return  # the store is still away
 
-    async def _entered(
+    async def _enter(
         self, pool: Pool, client: GatewayClient, names: Collection[str], *, wait: bool
-    ) -> Stay | None:
+    ) -> Checkout | None:
         """A stay at home; None where the lease that was found is no home for this client."""
-        key, name = client.session.key, self.name()
+        key, name = client.session.key, self.new_stay()
         lease = await pool.take(key, home=True, wait=wait)
-        stay = Stay(pool, client, lease, name, wait=wait)
+        checkout = Checkout(pool, client, lease, name, wait=wait)
         try:
             entered = await self.books.enter(
                 key,
@@ -225,26 +228,26 @@ class Stays:
         except BaseException as error:
             if not isinstance(error, NoSession | UnknownObject):
                 self._unsaid[name] = key, lease.id  # perhaps the store has taken it down
-            stay.name = ""
-            await self.give_back(stay)
+            checkout.stay = ""
+            await self.give_back(checkout)
             raise
         if entered.entry is StayOutcome.IN and entered.home == lease.id:
-            return stay
+            return checkout
         pool.hold(key, 0)
         pool.give_back(key, lease, wait=wait)
         if entered.entry is StayOutcome.CLOSED:
             pool.retire(lease)
         elif entered.entry is StayOutcome.TAKEN:
-            pool.taken(lease)
+            pool.taken_elsewhere(lease)
         else:
             try:
                 await self._go_home(pool, client, entered.home)
                 lease = await pool.take(key, home=True, wait=wait)
             except BaseException:
                 pool.hold(key, 0)
-                self.apart.begin(self.leave(key, name, entered.home), "end a stay")
+                self.background.begin(self.leave(key, name, entered.home), "end a stay")
                 raise
-            return Stay(pool, client, lease, name, wait=wait)
+            return Checkout(pool, client, lease, name, wait=wait)
         return None
 
     async def _go_home(self, pool: Pool, client: GatewayClient, lease_id: str) -> None:
@@ -266,4 +269,4 @@ class Stays:
         if entered.entry is StayOutcome.FOREIGN:
             raise UnknownObject("ManagedObject", entered.foreign)
         if entered.entry is StayOutcome.IN and entered.book is not None:
-            client.have(entered.book, entered.version)
+            client.update(entered.book, entered.version)

@@ -10,7 +10,7 @@ import pytest
 from sessiongate.errors import Malformed, OutcomeUnknown
 from sessiongate.http.connection.send_queue import reset
 from sessiongate.upstream.exchange import Exchange
-from sessiongate.upstream.line import FULL, Incoming
+from sessiongate.upstream.connection import FULL, IncomingReply
 from sessiongate.wire.http import Ask
 from tests.each import each
 from tests.until import until
@@ -50,7 +50,7 @@ async def send(
     body: Upload,
     within: timedelta = LONG,
     gap: timedelta = LONG,
-) -> Incoming:
+) -> IncomingReply:
     return await exchange.send(PUT, body, within=within, gap=gap)
 
 
@@ -121,7 +121,7 @@ async def test_nothing_is_taken_faster_than_the_upstream_reads() -> None:
     async with serving(serve) as url, calling(url) as exchange:
         body = Upload(*[PIECE] * 400, length=400 * FULL)
         sending = asyncio.create_task(send(exchange, body))
-        await until(lambda: any(line._stalled for line in exchange._lines))
+        await until(lambda: any(line._stalled for line in exchange._connections))
         assert body.taken < 100 * FULL
         reads.set()
         reply = await sending
@@ -158,8 +158,8 @@ async def test_an_upstream_that_agrees_before_the_end_gets_the_rest() -> None:
         body = Upload(b"a", b"b", length=2)
         body.gate = asyncio.Semaphore(0)
         sending = asyncio.create_task(send(exchange, body))
-        await until(lambda: body.gate is not None and any(x._reply for x in exchange._lines))
-        await until(lambda: any(x._reply and x._reply.status for x in exchange._lines))
+        await until(lambda: body.gate is not None and any(x._reply for x in exchange._connections))
+        await until(lambda: any(x._reply and x._reply.status for x in exchange._connections))
         assert not sending.done()
         body.gate.release()
         body.gate.release()

@@ -11,8 +11,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class LongReadings:
-    """Those of one upstream's clients."""
+class ParseQueue:
+    """One upstream's clients wait in it for their turn."""
 
     def __init__(self) -> None:
         self._one = asyncio.Lock()
