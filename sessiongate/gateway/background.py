@@ -21,7 +21,7 @@ class BackgroundTasks:
         """Have it done. `name` is for whoever looks at the tasks of a process."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._on_done)
         return task
 
     def stop(self) -> None:
@@ -29,7 +29,7 @@ class BackgroundTasks:
         for task in self._tasks:
             task.cancel()
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _on_done(self, task: asyncio.Task[None]) -> None:
         """Nobody waits for most of them, so that what went wrong is told to the log."""
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()

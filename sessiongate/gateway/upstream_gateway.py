@@ -211,7 +211,7 @@ class UpstreamGateway:
                 listed = await self._own.sessions(lease)
                 if listed is None:
                     raise NoPermission(_VIEW_SESSIONS)
-                return self._seen(lease.session.user.user_name, listed, lease)
+                return self._with_our_names(lease.session.user.user_name, listed, lease)
         ways = self._viewing_leases()
         if not ways:
             none = f"no session of ours is open at {self.name}, and none is opened to look"
@@ -220,7 +220,7 @@ class UpstreamGateway:
         for lease, account in ways:
             listed = await self._own.sessions(lease)
             if listed is not None:
-                return self._seen(lease.session.user.user_name or account, listed)
+                return self._with_our_names(lease.session.user.user_name or account, listed)
         raise NoPermission(_VIEW_SESSIONS)
 
     def _viewing_leases(self) -> list[tuple[Lease, str]]:
@@ -231,7 +231,7 @@ class UpstreamGateway:
             ways.append((parent.leases[0], PARENT.name))
         return ways
 
-    def _seen(self, by: str, listed: list[ListedSession], *more: Lease) -> SeenSessions:
+    def _with_our_names(self, by: str, listed: list[ListedSession], *more: Lease) -> SeenSessions:
         held = [lease for pool in self.accounts.pools for lease in pool.leases]
         held += self.accounts.parent.leases if self.accounts.parent is not None else ()
         return SeenSessions(by, listed, {one.session.user.key: one.id for one in (*held, *more)})

@@ -35,10 +35,10 @@ def client_behind(trusted: Trusted, peer: str, headers: Iterable[tuple[str, str]
 
     `peer` is a trusted proxy, and who is told where it names nobody.
     """
-    return _behind(trusted, peer, headers)[0]
+    return _find_client(trusted, peer, headers)[0]
 
 
-def _behind(
+def _find_client(
     trusted: Trusted, peer: str, headers: Iterable[tuple[str, str]]
 ) -> tuple[str, str | None]:
     """The client, and the entry in its place that is no address, if there is one."""
@@ -105,7 +105,7 @@ class TrustedProxies:
     def _client(self, request: Request) -> str:
         """Who is behind a trusted proxy; where it says no address, the log says so once for it."""
         proxy = request.peer
-        client, unread = _behind(self._trusted, proxy, request.headers)
+        client, unread = _find_client(self._trusted, proxy, request.headers)
         if unread is not None and proxy not in self._logged and len(self._logged) < _MOST_LOGGED:
             self._logged.add(proxy)
             _log.warning(

@@ -104,8 +104,8 @@ class Exchange:
         waited for here; None waits for as long as it takes. Raises UpstreamUnavailable (nothing was
         sent) or OutcomeUnknown.
         """
-        data = self._written(ask)
-        connection = self._idle.pop() if self._idle else await self._connected()
+        data = self._write_request(ask)
+        connection = self._idle.pop() if self._idle else await self._connect_logged()
         reply, goes_on = IncomingReply(connection, to_head=ask.method == "HEAD"), False
         reader, is_whole = reply.reader, False
         connection.send(data, reply)
@@ -159,7 +159,7 @@ class Exchange:
         raises.
         """
         data = self._head(ask, _framing(body.length))
-        connection = await self._connected()
+        connection = await self._connect_logged()
         reply = IncomingReply(connection, to_head=False)
         connection.send(data, reply, once=True)
         sending = asyncio.create_task(_send(connection, body, gap.total_seconds()), name="send body")
@@ -218,13 +218,13 @@ class Exchange:
         return len(self._connections)
 
     async def _send(self, ask: Ask) -> IncomingReply:
-        data = self._written(ask)
-        connection = self._idle.pop() if self._idle else await self._connected()
+        data = self._write_request(ask)
+        connection = self._idle.pop() if self._idle else await self._connect_logged()
         reply = IncomingReply(connection, to_head=ask.method == "HEAD")
         connection.send(data, reply)
         return reply
 
-    def _written(self, ask: Ask) -> bytes:
+    def _write_request(self, ask: Ask) -> bytes:
         body = ask.body
         if body or ask.method not in _BARE:
             return self._head(ask, f"content-length: {len(body)}\r\n") + body
@@ -236,7 +236,7 @@ class Exchange:
             head += f"{name}: {value}\r\n"
         return f"{head}{framing}\r\n".encode("latin-1")
 
-    async def _connected(self) -> UpstreamConnection:
+    async def _connect_logged(self) -> UpstreamConnection:
         """A new connection. The log has each change from being reached to not, and back."""
         try:
             connection = await self._connect_once()

@@ -20,7 +20,7 @@ async def shown_certificate(url: str, proxy: str | None, within: float) -> bytes
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         async with asyncio.timeout(within):
-            writer = await _connected(proxy, parts.hostname or "", parts.port or 443, context)
+            writer = await _connect(proxy, parts.hostname or "", parts.port or 443, context)
     except (OSError, UpstreamUnavailable):  # TimeoutError and ssl.SSLError are OSErrors
         return None
     try:
@@ -30,7 +30,7 @@ async def shown_certificate(url: str, proxy: str | None, within: float) -> bytes
         writer.close()
 
 
-async def _connected(
+async def _connect(
     proxy: str | None, host: str, port: int, context: ssl.SSLContext
 ) -> asyncio.StreamWriter:
     if proxy is None:

@@ -20,7 +20,7 @@ async def tunnel(proxy: str, host: str, port: int) -> socket.socket:
     answer but its status. How long it may take is the caller's to say.
     """
     loop = asyncio.get_running_loop()
-    opened = await _connected(proxy)
+    opened = await _connect(proxy)
     try:
         where = _authority(host, port)
         request = f"CONNECT {where} HTTP/1.1\r\nHost: {where}\r\n\r\n"
@@ -35,7 +35,7 @@ async def tunnel(proxy: str, host: str, port: int) -> socket.socket:
     return opened
 
 
-async def _connected(proxy: str) -> socket.socket:
+async def _connect(proxy: str) -> socket.socket:
     loop, parts = asyncio.get_running_loop(), urlsplit(proxy)
     try:
         found = await loop.getaddrinfo(

@@ -136,9 +136,9 @@ class Checkouts:
             self._pages[checkout.client.session.key] = until, checkout.lease.id
         if not checkout.pool.limits.exclusive:  # else others would be told that it is taken
             self._release(checkout)
-        self.background.begin(self._given_back(checkout), "end a stay")
+        self.background.begin(self._give_back_in_store(checkout), "end a stay")
 
-    async def _given_back(self, checkout: Checkout) -> None:
+    async def _give_back_in_store(self, checkout: Checkout) -> None:
         if checkout.stay:
             await self.leave(checkout.client.session.key, checkout.stay, checkout.lease.id)
         self._release(checkout)

@@ -70,7 +70,7 @@ class LongPolls:
         except BaseException:  # no place, or the client has gone
             self._is_over(client)
             raise
-        task = asyncio.create_task(self._answered(client, call, send), name="wait")
+        task = asyncio.create_task(self._send_until_answered(client, call, send), name="wait")
         client.waits[task] = call
         task.add_done_callback(lambda task: self._on_end(client, task))
         gone = asyncio.Event()
@@ -105,7 +105,7 @@ class LongPolls:
         for client in self._clients.all():
             self.end_all(client)
 
-    async def _answered(
+    async def _send_until_answered(
         self,
         client: GatewayClient,
         call: ForwardedCall,

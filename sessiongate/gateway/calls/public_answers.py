@@ -169,13 +169,13 @@ class _CachedAnswer:
         self.task = task
         self._due = inf
         self._good = False
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._on_answer)
 
     def is_over(self, *, paused: bool) -> bool:
         """Whether it has to be asked for again. Good ones are good while nothing may be asked."""
         return self._due <= asyncio.get_running_loop().time() and not (paused and self._good)
 
-    def _done(self, task: asyncio.Task[Answer]) -> None:
+    def _on_answer(self, task: asyncio.Task[Answer]) -> None:
         failed = task.cancelled() or task.exception() is not None
         self._good = not failed and task.result().status == 200
         self._due = task.get_loop().time() + (CACHE_TIME if self._good else REFUSAL_CACHE_TIME)

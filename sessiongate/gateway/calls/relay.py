@@ -108,7 +108,7 @@ class Relay:
             if call.waits:
                 answer = await self._polls.run(client, call, self._send, when_gone)
             else:
-                answer = await self._counted(client, call)
+                answer = await self._call_counted(client, call)
         except BaseException as error:  # also that the client has gone is written down
             self._record.failed(session, call, error)
             raise
@@ -158,7 +158,7 @@ class Relay:
             self._touch_at = now + _TOUCH
             for client in self.clients.all():
                 if client.waits:  # a wait is use of the session for as long as it lasts
-                    self._background.begin(self._touched(client.session), "touch a session")
+                    self._background.begin(self._touch_session(client.session), "touch a session")
 
     async def expire(self, pool: Pool, lease: Lease) -> None:
         """End the sessions of those who have something in a lease that is too old, and it."""
@@ -176,7 +176,7 @@ class Relay:
 
     # One call, by one lease.
 
-    async def _counted(self, client: GatewayClient, call: ForwardedCall) -> Answer:
+    async def _call_counted(self, client: GatewayClient, call: ForwardedCall) -> Answer:
         """The answer to a call that waits for nothing, and has begun (`GatewayClient.begin`)."""
         self._polls.ends_some(client, call)
         client.calls += 1
@@ -245,7 +245,7 @@ class Relay:
             if isinstance(changes, Answer):
                 answer = changes
             else:
-                answer = await self._exchanged(lease, client, call, changes)
+                answer = await self._exchange_by(lease, client, call, changes)
         except OutcomeUnknown:
             if call.opens or (call.verdict.state is not None and not call.sent):
                 pool.retire(lease)  # something is perhaps left in it that nobody can name
@@ -347,7 +347,7 @@ class Relay:
         client.require_alive()
         return changes
 
-    async def _exchanged(
+    async def _exchange_by(
         self, lease: Lease, client: GatewayClient, call: ForwardedCall, changes: Mapping[Place, str]
     ) -> Answer:
         """What the upstream answers by this lease; untouched where that is over."""
@@ -382,6 +382,6 @@ class Relay:
             raise
         return self._translation.reply(lease, client, call, answer)
 
-    async def _touched(self, session: Session) -> None:
+    async def _touch_session(self, session: Session) -> None:
         with suppress(Unavailable):
             await self._touch(session)

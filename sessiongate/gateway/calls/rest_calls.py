@@ -173,7 +173,7 @@ class RestRelay:
         rules = self._rules
         where = request.verb, request.path, request.query
         verdict = judge_rest(*where, rules.allowed, rules.denied)
-        return self._sent(session, request, verdict, headers, operation, ours)
+        return self._send(session, request, verdict, headers, operation, ours)
 
     def call_rpc(
         self, session: Session, request: RelayedRpc, headers: Headers, *, operation: str = ""
@@ -183,9 +183,9 @@ class RestRelay:
         verdict = judge_rpc(called.service, called.operation, rules.allowed)
         if request.name in rules.denied or is_below(address_of(called.service), rules.denied):
             verdict = DENIED
-        return self._sent(session, request, verdict, headers, operation, "")
+        return self._send(session, request, verdict, headers, operation, "")
 
-    def _sent(
+    def _send(
         self,
         session: Session,
         request: AutomationRequest,

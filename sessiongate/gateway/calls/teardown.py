@@ -224,7 +224,7 @@ class Teardown:
         if pool is not None and lease is not None:
             pool.settle(key, lease)
             pool.hold(key, 1)
-            if not await self._emptied(lease, (cleared and cleared.book) or Book()):
+            if not await self._end_objects(lease, (cleared and cleared.book) or Book()):
                 pool.retire(lease)
         if client is not None:
             self._clients.drop(client)
@@ -234,7 +234,7 @@ class Teardown:
         if pool is not None:
             pool.hold(key, 0)
 
-    async def _emptied(self, lease: Lease, book: Book) -> bool:
+    async def _end_objects(self, lease: Lease, book: Book) -> bool:
         """End what stands in a book. Whether nothing of it is left."""
         things = [(one, thing) for one, thing in book.objects.items() if not thing.within]
         try:

@@ -159,7 +159,7 @@ class Transfers:
         self._touch_at = now + _TOUCH
         sessions = {one.session.key: one.session for one in self._under_way if one.session}
         for session in sessions.values():
-            task = asyncio.create_task(self._touched(session), name="touch a session")
+            task = asyncio.create_task(self._touch_session(session), name="touch a session")
             self._touching.add(task)
             task.add_done_callback(self._touching.discard)
 
@@ -249,7 +249,7 @@ class Transfers:
         try:
             self._tokens.require_none_in([value for _, value in headers])
         except TokenShown:
-            why = _held_back(transfer.wanted)
+            why = _log_held_back(transfer.wanted)
             raise (NotSupported if transfer.wanted.reads else OutcomeUnknown)(why) from None
         transfer.begin_body(reply, headers, self._gap)
 
@@ -270,7 +270,7 @@ class Transfers:
     def _gap(self) -> float:
         return self._rules.timeout.total_seconds()
 
-    async def _touched(self, session: Session) -> None:
+    async def _touch_session(self, session: Session) -> None:
         with suppress(Unavailable):
             await self._touch(session)
 
@@ -360,7 +360,7 @@ class Transfer:
         except TokenShown:
             if self._cut is None or not self._cut[0].done:  # else it is behind what is wanted
                 self._result = "refused"
-                raise OutcomeUnknown(_held_back(self.wanted)) from None
+                raise OutcomeUnknown(_log_held_back(self.wanted)) from None
         except OutcomeUnknown:
             self._result = "unknown"
             raise
@@ -386,7 +386,7 @@ class Transfer:
         return self.lease if self.sent and not self.wanted.reads else None
 
 
-def _held_back(wanted: TransferRequest) -> str:
+def _log_held_back(wanted: TransferRequest) -> str:
     """Why a client does not get a reply, or the rest of it."""
     shown = "a session of the upstream"
     _log.warning("a reply is held back", method=wanted.name, shows=shown)

@@ -159,7 +159,7 @@ class Translation:
         body = answer.body
         if call.shows_whole_sessions:
             body = replies.without_foreign(body, client.book.has)
-        body = self._cleaned(lease, client, call, body)
+        body = self._clean(lease, client, call, body)
         return Answer(answer.status, self._head(call, answer), body)
 
     async def large_reply(
@@ -172,13 +172,13 @@ class Translation:
             call.form.replies.require_whole(beginning)
             if not call.form.replies.is_plain(beginning):
                 raise call.reply_held_back(_HIDDEN)
-            return self._cleaned(lease, client, call, part)
+            return self._clean(lease, client, call, part)
 
         def further(part: bytes) -> bytes:
             client.require_alive()
             if not goes_on_plainly(part):
                 raise call.reply_held_back(_HIDDEN)
-            return self._cleaned(lease, client, call, part)
+            return self._clean(lease, client, call, part)
 
         reply = await begin_large_reply(answer, first, further, self._gap)
         return StreamedAnswer(answer.status, self._head(call, answer), b"", reply)
@@ -193,7 +193,7 @@ class Translation:
                 return ((name, kind),)
         return ()
 
-    def _cleaned(
+    def _clean(
         self, lease: Lease, client: GatewayClient, call: ForwardedCall, body: bytes
     ) -> bytes:
         """A body, or a part of one, as the client may see it."""

@@ -144,7 +144,7 @@ class Credential:
             await self.load_refusals(SOAP, self._tries)
             for password in self.usable():
                 digest = password.digest()
-                opened = await self._tried(password)
+                opened = await self._try_password(password)
                 if opened is not None:
                     if digest != self._present[0]:
                         self._warn_of_next(digest)
@@ -213,7 +213,7 @@ class Credential:
         self._present = list(found)
         return self.attempts.in_order(self._tries, found.values())
 
-    async def _tried(self, password: Secret) -> UpstreamSession | None:
+    async def _try_password(self, password: Secret) -> UpstreamSession | None:
         """The session that this password opens, None where it is refused."""
         try:
             outcome = await self._request_login(password)

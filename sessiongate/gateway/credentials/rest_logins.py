@@ -78,10 +78,10 @@ class RestLogins:
     @property
     def is_held_back(self) -> bool:
         """Whether nothing is tried at this moment."""
-        return self._paused > 0 or self._held_until > self._now()
+        return self._pause_left > 0 or self._held_until > self._now()
 
     @property
-    def _paused(self) -> float:
+    def _pause_left(self) -> float:
         return max(self._away.left, self._unknown.left, self._of_no_use.left)
 
     @property
@@ -106,14 +106,14 @@ class RestLogins:
         """Open a session by this face. Raises UpstreamUnavailable, also where nothing was tried."""
         attempts, tries = self._credential.attempts, self._tries
         async with self._turn, attempts.lock:
-            if left := self._paused:
+            if left := self._pause_left:
                 raise self._unavailable(left)
             await self._credential.load_refusals(REST, tries)
             passwords = attempts.in_order(tries, self._credential.usable())
             for password in passwords:
                 if tries.left(digest := password.digest()):
                     continue
-                opened = await self._tried(path, password)
+                opened = await self._try_password(path, password)
                 if opened is not None:
                     attempts.take(tries, digest)
                     self._end_pauses()
@@ -125,7 +125,7 @@ class RestLogins:
             self._refused = [one.digest() for one in passwords]
             raise self._unavailable(left)
 
-    async def _tried(self, path: str, password: Secret) -> RestSession | None:
+    async def _try_password(self, path: str, password: Secret) -> RestSession | None:
         """The session that this password opens, None where it is refused."""
         try:
             ask = rest.write_login(path, self._credential.name, password)
@@ -157,7 +157,7 @@ class RestLogins:
         return None
 
     def _explanation(self) -> str:
-        if self._paused or self._held_until <= self._now():
+        if self._pause_left or self._held_until <= self._now():
             return self._why
         return self._credential.explain(self._why, self._refused)
 

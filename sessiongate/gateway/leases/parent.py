@@ -256,7 +256,7 @@ class Parent:
     def _begin(self) -> asyncio.Task[None]:
         if self._opening is None:
             self._opening = asyncio.create_task(self._open(), name="open a parent")
-            self._opening.add_done_callback(self._opened)
+            self._opening.add_done_callback(self._on_opened)
         return self._opening
 
     async def _open(self) -> None:
@@ -284,7 +284,7 @@ class Parent:
                 await asyncio.sleep(_LOOK_AGAIN)  # another process opens it right now
         raise UpstreamUnavailable("another process was to open it, and has not")
 
-    def _opened(self, task: asyncio.Task[None]) -> None:
+    def _on_opened(self, task: asyncio.Task[None]) -> None:
         self._opening = None
         if task.cancelled():
             return

@@ -146,7 +146,7 @@ class Pool:
         """The same as `take`, where there is one at this moment: else None, and nothing is done."""
         if self._closed or (self._waiters.count and client in self._waiters):
             return None  # whoever waits already goes first
-        lease = self._found(client, home=home, wait=wait)
+        lease = self._find_lease(client, home=home, wait=wait)
         if lease is not None:
             self.meters.pool_waits.add(0.0)
         return lease
@@ -284,7 +284,7 @@ class Pool:
         work = ((empty if one.is_free and not one.retired else self._close)(one) for one in leases)
         await asyncio.gather(*work, *self._closing, return_exceptions=True)
 
-    def _found(self, client: str, *, home: bool, wait: bool) -> Lease | None:
+    def _find_lease(self, client: str, *, home: bool, wait: bool) -> Lease | None:
         """A lease for this call, which is counted in it; None where it has to wait."""
         if self.standing is _PAUSED:
             return None
@@ -347,11 +347,11 @@ class Pool:
         self._leases.remove(lease)
         task = asyncio.create_task(self._close(lease), name="close lease")
         self._closing.add(task)
-        task.add_done_callback(self._has_closed)
+        task.add_done_callback(self._on_closed)
 
     def _serve(self) -> None:
         if self._waiters.count:
-            self._waiters.serve(lambda one: self._found(one.client, home=one.home, wait=one.wait))
+            self._waiters.serve(lambda one: self._find_lease(one.client, home=one.home, wait=one.wait))
             self._grow()
 
     def _grow(self) -> None:
@@ -369,7 +369,7 @@ class Pool:
 
     def _begin_opening(self) -> None:
         self._opening = asyncio.create_task(self._open_one(), name="open lease")
-        self._opening.add_done_callback(self._opened)
+        self._opening.add_done_callback(self._on_opened)
 
     async def _open_one(self) -> None:
         lease = await self._open(self.leases)
@@ -379,7 +379,7 @@ class Pool:
         elif old := self._old.intersection(self._live()):
             self.retire(min(old, key=load))
 
-    def _opened(self, task: asyncio.Task[None]) -> None:
+    def _on_opened(self, task: asyncio.Task[None]) -> None:
         """The opening has ended, well or not: nobody waits for it any more."""
         self._opening = None
         if task.cancelled():
@@ -393,7 +393,7 @@ class Pool:
         if not self._leases:  # else those that there are become free
             self._waiters.fail(told)
 
-    def _has_closed(self, task: asyncio.Task[None]) -> None:
+    def _on_closed(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)
         if not self._closed:
             self._turn(opens=True)

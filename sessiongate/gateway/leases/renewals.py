@@ -126,7 +126,7 @@ class Renewals:
     async def _renew(self, lease: Lease) -> bool:
         task = self._flights.get(lease)
         if task is None:
-            task = self._flights[lease] = asyncio.create_task(self._renewed(lease), name="renew")
+            task = self._flights[lease] = asyncio.create_task(self._renew_once(lease), name="renew")
             task.add_done_callback(lambda done: self._forget_flight(lease, done))
         return await asyncio.shield(task)  # others wait for it, too
 
@@ -135,11 +135,11 @@ class Renewals:
         if not task.cancelled():
             task.exception()  # seen, also where nobody waits any more
 
-    async def _renewed(self, lease: Lease) -> bool:
+    async def _renew_once(self, lease: Lease) -> bool:
         before = session_of(lease)
         found = self._unwritten.get(lease)
         if found is None:
-            if self._shared and not await self._claimed(lease, before):
+            if self._shared and not await self._claim_renewal(lease, before):
                 return True
             found = await self._request_tokens(before)
             if found is None:
@@ -174,7 +174,7 @@ class Renewals:
         self._over.add(lease)
         return False
 
-    async def _claimed(self, lease: Lease, before: ZvmSession) -> bool:
+    async def _claim_renewal(self, lease: Lease, before: ZvmSession) -> bool:
         """Whether it is for this process to renew it. False: another one has done so."""
         loop = asyncio.get_running_loop()
         until = loop.time() + 2 * _CLAIM

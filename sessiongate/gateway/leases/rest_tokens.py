@@ -81,7 +81,7 @@ class RestTokens:
         task = self._opening.get(lease)
         if task is None:
             task = self._opening[lease] = asyncio.create_task(self._find(lease), name="rest token")
-            task.add_done_callback(lambda done: self._found(lease, done))
+            task.add_done_callback(lambda done: self._on_found(lease, done))
         return await asyncio.shield(task)  # others may wait for it too
 
     async def makes_suspect(self, lease: Lease, token: Secret) -> bool:
@@ -130,7 +130,7 @@ class RestTokens:
         if task is not None:
             await asyncio.gather(task, return_exceptions=True)
 
-    def _found(self, lease: Lease, task: asyncio.Task[Secret]) -> None:
+    def _on_found(self, lease: Lease, task: asyncio.Task[Secret]) -> None:
         del self._opening[lease]
         if not task.cancelled():
             task.exception()  # seen, also where nobody waits any more

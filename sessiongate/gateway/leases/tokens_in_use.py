@@ -140,7 +140,7 @@ class TokensInUse:
                 if one in data:
                     return True
             return False
-        return next(self._found(data), None) is not None
+        return next(self._find(data), None) is not None
 
     def cleaned(self, body: bytes, theirs: str, ours: str) -> bytes:
         """The body of a reply as a client may have it: with its own key in the place of `theirs`,
@@ -216,9 +216,9 @@ class TokensInUse:
 
     def _keys_in(self, data: bytes) -> list[tuple[int, int]]:
         """Where keys stand."""
-        return [where for where in self._found(data) if data[slice(*where)] in self._keys]
+        return [where for where in self._find(data) if data[slice(*where)] in self._keys]
 
-    def _found(self, data: bytes) -> Iterator[tuple[int, int]]:
+    def _find(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Where each of them stands."""
         for one in self._short:
             at = data.find(one)

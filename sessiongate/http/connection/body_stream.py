@@ -60,7 +60,7 @@ class BodyStream:
         while True:
             if self._pieces:
                 was_full = self._held >= FULL
-                piece = self._taken()
+                piece = self._next_piece()
                 if was_full and self._held < FULL:
                     self._want()
                 yield piece
@@ -75,7 +75,7 @@ class BodyStream:
                 finally:
                     self._news = None
 
-    def _taken(self) -> bytes:
+    def _next_piece(self) -> bytes:
         """The next piece; small ones together."""
         if self._held <= FULL:
             piece = b"".join(self._pieces)

@@ -79,7 +79,7 @@ class Connection(RequestReader):
             self.due = self._edge.now() + self._edge.keep_alive
         if writer.unfinished:
             if writer.send_on():
-                self._written()
+                self._on_written()
             return
         self._advance()
         self._check_budget()
@@ -216,9 +216,9 @@ class Connection(RequestReader):
         if self._writer.unsent is not None and not self._writer.send_on():
             return
         if close or self._cut or self._buffer.rest or self._paused or self._eof:
-            self._written()
+            self._on_written()
 
-    def _written(self) -> None:
+    def _on_written(self) -> None:
         """The reply is written."""
         if self._at is _DONE:
             return  # it was closed for what others leave unread

@@ -331,9 +331,9 @@ class RequestReader(UploadReader):
         self._edge.admission.asking += 1
         work = self._identify_caller(head, cause, body)
         self.task = asyncio.Task(work, loop=self._edge.loop, name="caller")
-        self.task.add_done_callback(self._answered)
+        self.task.add_done_callback(self._on_caller_known)
 
-    def _answered(self, task: asyncio.Task[None]) -> None:
+    def _on_caller_known(self, task: asyncio.Task[None]) -> None:
         self._edge.admission.asking -= 1
         if task.cancelled():  # perhaps without having run at all
             self._cancelled(task)

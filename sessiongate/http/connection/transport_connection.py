@@ -193,7 +193,7 @@ class TransportConnection(asyncio.Protocol):
             self._transport.abort()
         if self.task is not None:
             # A task that has not had its first step is cancelled without running any of it.
-            self.task.add_done_callback(self._cancelled)
+            self.task.add_done_callback(self._on_cancelled)
             self.task.cancel()
 
     # What its own steps need.
@@ -236,18 +236,18 @@ class TransportConnection(asyncio.Protocol):
         if unread and not self._peer.secure and self._transport.can_write_eof():
             self._close_half(unread)
         else:
-            self._done(self._edge.keep_alive, unread)
+            self._stop_reading(self._edge.keep_alive, unread)
             self._transport.close()
 
     def _close_half(self, unread: int) -> None:
         """Say that nothing follows. What a closed socket leaves in the kernel, nobody counts."""
-        self._done(_LINGER, unread)
+        self._stop_reading(_LINGER, unread)
         end_of_writing(self._transport)
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
 
-    def _done(self, seconds: float, unread: int) -> None:
+    def _stop_reading(self, seconds: float, unread: int) -> None:
         """Look at no further byte. Others may have its place, and what it leaves unread counts."""
         self._at = _DONE
         if self._upload is not None:
@@ -286,7 +286,7 @@ class TransportConnection(asyncio.Protocol):
         discard(self._transport)
         self._transport.abort()
 
-    def _cancelled(self, task: asyncio.Task[None]) -> None:
+    def _on_cancelled(self, task: asyncio.Task[None]) -> None:
         self.task = None
         self._drop()
 
