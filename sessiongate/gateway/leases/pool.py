@@ -146,7 +146,7 @@ class Pool:
         """The same as `take`, where there is one at this moment: else None, and nothing is done."""
         if self._closed or (self._waiters.count and client in self._waiters):
             return None  # whoever waits already goes first
-        lease = self._find_lease(client, home=home, wait=wait)
+        lease = self._pick(client, home=home, wait=wait)
         if lease is not None:
             self.meters.pool_waits.add(0.0)
         return lease
@@ -284,7 +284,7 @@ class Pool:
         work = ((empty if one.is_free and not one.retired else self._close)(one) for one in leases)
         await asyncio.gather(*work, *self._closing, return_exceptions=True)
 
-    def _find_lease(self, client: str, *, home: bool, wait: bool) -> Lease | None:
+    def _pick(self, client: str, *, home: bool, wait: bool) -> Lease | None:
         """A lease for this call, which is counted in it; None where it has to wait."""
         if self.standing is _PAUSED:
             return None
@@ -351,7 +351,7 @@ class Pool:
 
     def _serve(self) -> None:
         if self._waiters.count:
-            self._waiters.serve(lambda one: self._find_lease(one.client, home=one.home, wait=one.wait))
+            self._waiters.serve(lambda one: self._pick(one.client, home=one.home, wait=one.wait))
             self._grow()
 
     def _grow(self) -> None:
