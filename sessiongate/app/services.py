@@ -22,7 +22,7 @@ from sessiongate.dialects.openid.access_tokens import AccessTokens
 from sessiongate.dialects.vim.about import about_info
 from sessiongate.dialects.vim.center import VirtualCenter, WaysIn
 from sessiongate.dialects.vim.selection import Read
-from sessiongate.gateway.upstream_gateway import VCenterGateway, UpstreamGateway
+from sessiongate.gateway.upstream_gateway import UpstreamGateway, VCenterGateway
 from sessiongate.identity.guard.guard import Guard
 from sessiongate.identity.routing import ProviderRouter
 from sessiongate.identity.tokens.port import TokenVerifier

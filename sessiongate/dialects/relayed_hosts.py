@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from sessiongate.dialects.stray_hosts import StrayHosts
-from sessiongate.gateway.upstream_gateway import VCenterGateway, UpstreamGateway
+from sessiongate.gateway.upstream_gateway import UpstreamGateway, VCenterGateway
 from sessiongate.gateway.zvm_gateway import ZvmGateway
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.networks import canonical_host

@@ -18,10 +18,10 @@ from sessiongate.http.message import Request
 from sessiongate.http.router import Routes
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
+from sessiongate.upstream.connection import IncomingReply
 from sessiongate.upstream.deadlines import LATE
 from sessiongate.upstream.exchange import AWAY, Exchange, LargeAnswer, OutgoingBody
 from sessiongate.upstream.http import HttpUpstream
-from sessiongate.upstream.connection import IncomingReply
 from sessiongate.wire import openid, zerto, zerto_client
 from sessiongate.wire.automation import rest
 from sessiongate.wire.carriers import carriers_in

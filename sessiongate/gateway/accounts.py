@@ -17,12 +17,12 @@ from sessiongate.gateway.leases.lease import Lease, LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.lease_events import LeaseEvents, OnLeaseEvent
 from sessiongate.gateway.leases.lease_release import LeaseRelease
 from sessiongate.gateway.leases.logouts import Logouts
-from sessiongate.gateway.leases.session_opener import SessionOpener
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.parent import LEAST_SIZE, Parent
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.probes import Probes
 from sessiongate.gateway.leases.rest_tokens import RestTokens
+from sessiongate.gateway.leases.session_opener import SessionOpener
 from sessiongate.gateway.leases.shared_session_opener import SharedSessionOpener
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import SERVICE, FoundLease, StoredLeases, person_of

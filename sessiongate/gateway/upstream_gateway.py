@@ -12,13 +12,13 @@ from sessiongate.errors import NoPermission, NotFound, Unavailable, UpstreamUnav
 from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.background import BackgroundTasks
 from sessiongate.gateway.calls.call import CallRecord
+from sessiongate.gateway.calls.checkouts import Checkouts
 from sessiongate.gateway.calls.parse_queue import ParseQueue
 from sessiongate.gateway.calls.public_answers import PublicAnswers
 from sessiongate.gateway.calls.relay import Relay
 from sessiongate.gateway.calls.rest_calls import RestRelay
 from sessiongate.gateway.calls.service_calls import ServiceRelay
 from sessiongate.gateway.calls.side_relay import SideRelay
-from sessiongate.gateway.calls.checkouts import Checkouts
 from sessiongate.gateway.calls.tickets import UpstreamTickets
 from sessiongate.gateway.calls.transfers import Transfers
 from sessiongate.gateway.leases.lease import Lease
@@ -99,7 +99,7 @@ class UpstreamGateway:
             rows.tokens,
         )
         self.side = SideRelay(rules, exchange, self.relay, record)
-        accounts.meters.now = self.now
+        accounts.meters.now = self.snapshot
         self.transfers = Transfers(
             rules,
             exchange,

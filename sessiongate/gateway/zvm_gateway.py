@@ -1,10 +1,10 @@
 """One ZVM as the rest of the server sees it."""
 
 from sessiongate.gateway.calls.zerto_calls import ZertoRelay
-from sessiongate.gateway.upstream_gateway import UpstreamGateway
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.renewals import Renewals
 from sessiongate.gateway.leases.zvm_calls import ZvmCalls
+from sessiongate.gateway.upstream_gateway import UpstreamGateway
 from sessiongate.upstream.zvm import Zvm
 
 

@@ -6,7 +6,7 @@ No socket and no clock. How much may be held, and for whom, the connection decid
 from enum import Enum
 
 from sessiongate.errors import Malformed
-from sessiongate.http.framing import Chunks, Flaw, Head, ChunkState, hopeless, read_head
+from sessiongate.http.framing import Chunks, ChunkState, Flaw, Head, hopeless, read_head
 
 
 class BufferState(Enum):
@@ -19,7 +19,11 @@ class BufferState(Enum):
     TOO_MANY = "more lines than allowed"
 
 
-_OF_CHUNKS = {ChunkState.MORE: BufferState.MORE, ChunkState.SOME: BufferState.SOME, ChunkState.TOO_LARGE: BufferState.TOO_LARGE}
+_OF_CHUNKS = {
+    ChunkState.MORE: BufferState.MORE,
+    ChunkState.SOME: BufferState.SOME,
+    ChunkState.TOO_LARGE: BufferState.TOO_LARGE,
+}
 
 # A head of at most so many bytes is kept until the next one comes, so that it is read once where a
 # known caller sends the same again and again, as all do that poll. Reading one takes 5 microseconds

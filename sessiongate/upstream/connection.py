@@ -24,7 +24,11 @@ class UpstreamConnection(asyncio.Protocol):
     a reply until that is closed, since the rest of the body may still be taken.
     """
 
-    def __init__(self, freed: Callable[["UpstreamConnection"], None], gone: Callable[["UpstreamConnection"], None]) -> None:
+    def __init__(
+        self,
+        freed: Callable[["UpstreamConnection"], None],
+        gone: Callable[["UpstreamConnection"], None],
+    ) -> None:
         self.lost = False
         self.unused_since = 0.0
         self.loop = asyncio.get_running_loop()

@@ -21,8 +21,8 @@ import structlog
 
 from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.tls.trust import Trust
-from sessiongate.upstream.deadlines import LATE, Deadlines
 from sessiongate.upstream.connection import IncomingReply, UpstreamConnection
+from sessiongate.upstream.deadlines import LATE, Deadlines
 from sessiongate.upstream.shown_certificate import why_untrusted
 from sessiongate.upstream.tunnel import tunnel
 from sessiongate.wire.http import Answer, Ask
@@ -162,7 +162,9 @@ class Exchange:
         connection = await self._connect_logged()
         reply = IncomingReply(connection, to_head=False)
         connection.send(data, reply, once=True)
-        sending = asyncio.create_task(_send(connection, body, gap.total_seconds()), name="send body")
+        sending = asyncio.create_task(
+            _send(connection, body, gap.total_seconds()), name="send body"
+        )
         head = asyncio.create_task(reply.head(), name="reply head")
         try:
             await asyncio.wait({sending, head}, return_when=asyncio.FIRST_COMPLETED)
@@ -324,7 +326,9 @@ async def _send(connection: UpstreamConnection, body: OutgoingBody, gap: float) 
     async with aclosing(body.pieces()) as pieces:
         async for piece in pieces:
             if left is None:
-                await connection.send_on(b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"", gap)
+                await connection.send_on(
+                    b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"", gap
+                )
                 continue
             left -= len(piece)
             if left < 0:

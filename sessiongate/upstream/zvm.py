@@ -72,7 +72,9 @@ class Zvm:
             return _REFUSED if token is None else wire.zvm_session(Flavor.CLASSIC, token, name)
         write = wire.write_client_grant if grant is Grant.CLIENT else wire.write_password_grant
         by_client = grant is Grant.CLIENT
-        return await self._request_tokens(write(name, password), name, by_client=by_client, opens=True)
+        return await self._request_tokens(
+            write(name, password), name, by_client=by_client, opens=True
+        )
 
     async def renewed(self, session: ZvmSession) -> ZvmSession | None:
         """The same session with the tokens that follow; None where the appliance has ended it."""
@@ -80,7 +82,9 @@ class Zvm:
         if renewal is None or not renewal.refresh.reveal():
             return None
         try:
-            found = await self._request_tokens(wire.write_refresh(renewal.refresh), session.user.user_name)
+            found = await self._request_tokens(
+                wire.write_refresh(renewal.refresh), session.user.user_name
+            )
         except Malformed as unreadable:
             raise UpstreamUnavailable(f"{self.name}: {unreadable}") from None
         if not isinstance(found, ZvmSession):

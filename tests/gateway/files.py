@@ -18,14 +18,14 @@ import msgspec
 from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
 from sessiongate.dialects.relayed_transfers import routes
 from sessiongate.gateway.calls.call import CallRecord
-from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.gateway.calls.checkouts import Checkout
+from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.gateway.calls.transfers import Transfers
-from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.gateway.leases.lease import Lease, PoolLimits
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listening.listener import listen
 from sessiongate.http.router import NOWHERE, Routes

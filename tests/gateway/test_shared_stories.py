@@ -14,8 +14,8 @@ from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import MemoryLeases
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import LIMITS
-from tests.gateway.test_upstream_gateway import Case, SharedBooks
 from tests.gateway.test_stories import TIMES, Inventory, Story, client
+from tests.gateway.test_upstream_gateway import Case, SharedBooks
 from tests.loop_time import LoopTime
 from tests.until import until
 from tests.upstream.fakes import FakeServer

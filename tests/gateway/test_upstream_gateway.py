@@ -11,11 +11,11 @@ from sessiongate.gateway.accounts import Accounts
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.sealing import LeaseKey
-from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.gateway.leases.lease import LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.rules.relay import State
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
@@ -215,7 +215,9 @@ async def test_sec_61_a_session_that_another_process_has_ended_is_over_here_too(
 async def test_a_client_that_is_over_is_none_of_those_there_while_it_is_cleared(case: Case) -> None:
     """Whoever drains a pool is not told to wait for somebody who has left."""
     gate, ada = case.gate, session_of(ADA)
-    checkout = await gate.relay.checkouts.take(case.accounts.pools[0], gate.relay.client_of(ada), home=True)
+    checkout = await gate.relay.checkouts.take(
+        case.accounts.pools[0], gate.relay.client_of(ada), home=True
+    )
     opened = (("session[x]1", Thing("ContainerView", State.VIEW, "")),)
     await gate.relay.checkouts.note(checkout.client, checkout.lease, Changes(opened=opened))
     await gate.relay.checkouts.give_back(checkout)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed
-from sessiongate.http.framing import Chunks, Flaw, ChunkState, hopeless, read_head, write_reply
+from sessiongate.http.framing import Chunks, ChunkState, Flaw, hopeless, read_head, write_reply
 from sessiongate.http.message import Reply
 from tests.each import each
 
@@ -21,7 +21,9 @@ def whole(chunks: Chunks, buffer: bytearray) -> ChunkState:
     return took
 
 
-def take(wire: bytes, step: int, limit: int = 1000, trailers: int = 1000) -> tuple[ChunkState, bytes]:
+def take(
+    wire: bytes, step: int, limit: int = 1000, trailers: int = 1000
+) -> tuple[ChunkState, bytes]:
     """Feed a chunked body in pieces of this size. Says how it went, and the body."""
     chunks = Chunks(limit, trailers)
     buffer = bytearray()

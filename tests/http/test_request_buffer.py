@@ -42,7 +42,11 @@ def test_cutting_changes_nothing(at: set[int], head: bytes) -> None:
                 got.append(buffer.take_body())
             if got[-1] is BufferState.MORE:
                 break
-    assert [one for one in got if one is not BufferState.MORE] == [BufferState.LINE, "POST", b"hello"]
+    assert [one for one in got if one is not BufferState.MORE] == [
+        BufferState.LINE,
+        "POST",
+        b"hello",
+    ]
     assert bytes(buffer.rest) == b"GET"
     assert (buffer.head, buffer.chunks) == (None, None)
 

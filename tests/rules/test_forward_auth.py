@@ -9,9 +9,9 @@ from sessiongate.rules.forward_auth import (
     AccessRule,
     AccessVerdict,
     Asked,
-    parse_request,
     covers,
     decide,
+    parse_request,
     plain_path,
 )
 from tests.each import each

@@ -34,7 +34,9 @@ CALLERS = {"identity.local.type": "vcenter", "identity.local.upstream": "vc1"}
 class Case:
     """A gateway with its services, before a vCenter whose sessions grow old."""
 
-    def __init__(self, house: House, vcenter: AgeingVCenter, gate: VCenterGateway, time: LoopTime) -> None:
+    def __init__(
+        self, house: House, vcenter: AgeingVCenter, gate: VCenterGateway, time: LoopTime
+    ) -> None:
         self.house = house
         self.vcenter = vcenter
         self.gate = gate

@@ -9,8 +9,8 @@ import pytest
 
 from sessiongate.errors import Malformed, OutcomeUnknown
 from sessiongate.http.connection.send_queue import reset
-from sessiongate.upstream.exchange import Exchange
 from sessiongate.upstream.connection import FULL, IncomingReply
+from sessiongate.upstream.exchange import Exchange
 from sessiongate.wire.http import Ask
 from tests.each import each
 from tests.until import until

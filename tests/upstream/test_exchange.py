@@ -14,8 +14,8 @@ from sessiongate.config.values import fingerprint
 from sessiongate.errors import OutcomeUnknown, UpstreamUnavailable
 from sessiongate.tls import certificates
 from sessiongate.tls.trust import Trust
-from sessiongate.upstream.exchange import Exchange, LargeAnswer
 from sessiongate.upstream.connection import FULL
+from sessiongate.upstream.exchange import Exchange, LargeAnswer
 from sessiongate.wire.http import Answer, Ask
 from tests.each import each
 from tests.peers.ports import free_port

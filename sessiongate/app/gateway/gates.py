@@ -27,12 +27,12 @@ from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.passwords import LoginAttempts
 from sessiongate.gateway.credentials.sealing import LeaseKey, lease_key
 from sessiongate.gateway.credentials.shared_refusals import SharedRefusals, notes_of_account
-from sessiongate.gateway.upstream_gateway import VCenterGateway, UpstreamGateway
 from sessiongate.gateway.leases.lease import LeaseTimes, PoolLimits
 from sessiongate.gateway.leases.stored_leases import StoredLeases
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.leases.upstream_kinds import of_zvm
 from sessiongate.gateway.relay_rules import RelayRules
+from sessiongate.gateway.upstream_gateway import UpstreamGateway, VCenterGateway
 from sessiongate.gateway.zvm_gateway import ZvmGateway
 from sessiongate.networks import canonical_host
 from sessiongate.rules.token import GUID_BYTES, guid

@@ -14,11 +14,11 @@ from sessiongate.audit.event import EventDetails
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import NotFound
-from sessiongate.gateway.upstream_gateway import UpstreamGateway
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import PARENT
+from sessiongate.gateway.upstream_gateway import UpstreamGateway
 from sessiongate.operations.console.port import ClientLease
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Ended

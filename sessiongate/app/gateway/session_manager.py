@@ -73,7 +73,11 @@ class ManagerParts:
 
 
 def manager_of(
-    config: Config, store: Store, clock: Clock, journal: Journal, gates: Mapping[str, UpstreamGateway]
+    config: Config,
+    store: Store,
+    clock: Clock,
+    journal: Journal,
+    gates: Mapping[str, UpstreamGateway],
 ) -> ManagerParts | None:
     """The parts, None where no upstream has clone tickets. Raises ConfigError."""
     if not any(gate.accounts.parent is not None for gate in gates.values()):

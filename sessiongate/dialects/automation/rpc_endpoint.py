@@ -81,7 +81,9 @@ class RpcEndpoint:
         except errors.SessionGateError as error:
             return _refused(call, error)
 
-    async def _forwarded(self, gate: VCenterGateway, request: Request, call: vapi_rpc.RpcCall) -> Reply:
+    async def _forwarded(
+        self, gate: VCenterGateway, request: Request, call: vapi_rpc.RpcCall
+    ) -> Reply:
         try:
             session = await self._caller(request, call)
             relayed = relayed_rpc(call, request.body)

@@ -11,8 +11,8 @@ from contextlib import aclosing
 import structlog
 
 from sessiongate.errors import OutcomeUnknown, SessionGateError
-from sessiongate.upstream.exchange import LargeAnswer
 from sessiongate.upstream.connection import IncomingReply
+from sessiongate.upstream.exchange import LargeAnswer
 from sessiongate.wire.http import Answer
 from sessiongate.wire.vim.relayed_reply import whole_elements
 
@@ -37,7 +37,9 @@ class StreamedAnswer(Answer, frozen=True):
 class LargeReply:
     """The body of one. `gap` is how many seconds may pass in which nothing of it comes."""
 
-    def __init__(self, ready: bytes, held: bytes, left: IncomingReply, judge: Judge, gap: float) -> None:
+    def __init__(
+        self, ready: bytes, held: bytes, left: IncomingReply, judge: Judge, gap: float
+    ) -> None:
         """`ready` was judged, `held` comes before what is `left`."""
         self._ready = ready
         self._held = held
@@ -103,7 +105,9 @@ class LargeReply:
             yield self._judge(held)
 
 
-async def begin_large_reply(answer: LargeAnswer, judge_first: Judge, judge: Judge, gap: float) -> LargeReply:
+async def begin_large_reply(
+    answer: LargeAnswer, judge_first: Judge, judge: Judge, gap: float
+) -> LargeReply:
     """The body of an answer, of which the first part is judged at once.
 
     Raises what that shows, and OutcomeUnknown where the body breaks before an element has ended.

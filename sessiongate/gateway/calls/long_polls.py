@@ -129,7 +129,9 @@ class LongPolls:
                 return answer
             once = once and hit
 
-    def _note_if_cut_short(self, client: GatewayClient, call: ForwardedCall, answer: Answer) -> None:
+    def _note_if_cut_short(
+        self, client: GatewayClient, call: ForwardedCall, answer: Answer
+    ) -> None:
         """Remember whether it is all that there was, which stands at its end."""
         collector, is_cut_short = call.request.target.name, call.form.replies.is_cut_short
 

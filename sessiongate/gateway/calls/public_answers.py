@@ -138,7 +138,9 @@ class PublicAnswers:
         if kept is None or kept.is_over(paused=paused):
             if paused:
                 raise Standing.PAUSED.refusal()
-            kept = self._cache[key] = _CachedAnswer(asyncio.create_task(self._ask(ask), name="ask upstream"))
+            kept = self._cache[key] = _CachedAnswer(
+                asyncio.create_task(self._ask(ask), name="ask upstream")
+            )
         try:
             return await asyncio.shield(kept.task)
         except UpstreamUnavailable as error:

@@ -22,14 +22,14 @@ from sessiongate.gateway.calls.call import (
     LeaseRefused,
     UnreadCall,
 )
+from sessiongate.gateway.calls.checkouts import Checkout, Checkouts
 from sessiongate.gateway.calls.clients import Clients, GatewayClient
-from sessiongate.gateway.calls.teardown import Teardown
 from sessiongate.gateway.calls.large_replies import StreamedAnswer
 from sessiongate.gateway.calls.long_polls import LongPolls, WhenGone
 from sessiongate.gateway.calls.permits import Permits
 from sessiongate.gateway.calls.poll_slots import PollSlots
 from sessiongate.gateway.calls.retries import may_retry, retry_once
-from sessiongate.gateway.calls.checkouts import Checkout, Checkouts
+from sessiongate.gateway.calls.teardown import Teardown
 from sessiongate.gateway.calls.translation import Translation, enough_of
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
@@ -194,7 +194,9 @@ class Relay:
             client.opening -= call.opens
             self._is_over(client)
 
-    def _count_reply(self, client: GatewayClient, call: ForwardedCall, answer: StreamedAnswer) -> None:
+    def _count_reply(
+        self, client: GatewayClient, call: ForwardedCall, answer: StreamedAnswer
+    ) -> None:
         """Count a large reply as one of its client's calls for as long as it lasts.
 
         It has no place at the lease any more: a client that reads slowly keeps it from nobody.
@@ -292,7 +294,9 @@ class Relay:
         """
         alive = await self._own.lives(lease)
         if not alive:  # apart, since it ends waits, of which this may be one
-            await asyncio.shield(self._background.begin(self.teardown.lose(pool, lease), "lose a lease"))
+            await asyncio.shield(
+                self._background.begin(self.teardown.lose(pool, lease), "lose a lease")
+            )
         return alive
 
     async def lend(self, session: Session) -> Checkout:

@@ -20,10 +20,10 @@ from sessiongate.errors import (
 )
 from sessiongate.gateway.calls.book import TICKET, too_many
 from sessiongate.gateway.calls.call import CallRecord, CallUnderWay, LeaseRefused
+from sessiongate.gateway.calls.checkouts import Checkout
 from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.gateway.calls.relay import LARGEST_REPLY, Relay
 from sessiongate.gateway.calls.retries import may_retry, retry_once
-from sessiongate.gateway.calls.checkouts import Checkout
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.renewals import LeaseOver
 from sessiongate.gateway.relay_rules import RelayRules
@@ -217,7 +217,7 @@ class SideRelay:
         Raises OutcomeUnknown where that cannot be, and NoSession where the client's has ended.
         """
         checkouts, client = self.relay.checkouts, checkout.client
-        page = f"{TICKET}{checkout.checkout}", checkouts.now() + seconds
+        page = f"{TICKET}{checkout.stay}", checkouts.now() + seconds
         changes = Changes(ended=too_many(client.book), page=page)
         try:
             noted = await checkouts.note(client, checkout.lease, changes)

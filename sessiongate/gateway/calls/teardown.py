@@ -11,9 +11,9 @@ import structlog
 
 from sessiongate.errors import NoSession, SessionGateError, Unavailable, UpstreamUnavailable
 from sessiongate.gateway.calls.book import TICKET
+from sessiongate.gateway.calls.checkouts import Checkouts
 from sessiongate.gateway.calls.clients import Clients, GatewayClient
 from sessiongate.gateway.calls.long_polls import LongPolls
-from sessiongate.gateway.calls.checkouts import Checkouts
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.pool import Pool

@@ -21,8 +21,8 @@ from sessiongate.errors import (
     Unavailable,
 )
 from sessiongate.gateway.calls.call import CallRecord
-from sessiongate.gateway.calls.poll_slots import PollSlots
 from sessiongate.gateway.calls.checkouts import Checkout
+from sessiongate.gateway.calls.poll_slots import PollSlots
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.standing import Standing
@@ -32,8 +32,8 @@ from sessiongate.rules import byte_ranges
 from sessiongate.rules.relay_rest import is_below
 from sessiongate.rules.transfers import READING, Family, leads_to, reply_headers
 from sessiongate.session import Person, Session
-from sessiongate.upstream.exchange import Exchange, OutgoingBody
 from sessiongate.upstream.connection import IncomingReply
+from sessiongate.upstream.exchange import Exchange, OutgoingBody
 from sessiongate.wire.http import Ask, Headers
 from sessiongate.wire.vim.client import session_cookie
 
@@ -337,7 +337,7 @@ class Transfer:
         kept = tuple(one for one in headers if one[0] != "content-range")
         return (*kept, ("content-range", found.content_range))
 
-    def goes_on(self, reply: IncomingReply, headers: Headers, gap: float) -> None:
+    def begin_body(self, reply: IncomingReply, headers: Headers, gap: float) -> None:
         """The head has come."""
         self._reply, self.headers, self._gap = reply, headers, gap
 

@@ -24,9 +24,9 @@ from sessiongate.gateway.calls.call import (
     LeaseRefused,
     first_of,
 )
+from sessiongate.gateway.calls.checkouts import Checkout, Checkouts
 from sessiongate.gateway.calls.clients import GatewayClient
 from sessiongate.gateway.calls.large_replies import ENOUGH, StreamedAnswer, begin_large_reply
-from sessiongate.gateway.calls.checkouts import Checkout, Checkouts
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.tokens_in_use import TokenShown, TokensInUse
@@ -104,7 +104,9 @@ class Translation:
                 changes[request.this] = book.collector
         elif not _is_own(book, changes, request, verdict):
             raise UnknownObject(request.target.kind, request.target.name)
-        if verdict.state is State.PAGE and not await self._checkouts.use_page(checkout, request.token):
+        if verdict.state is State.PAGE and not await self._checkouts.use_page(
+            checkout, request.token
+        ):
             raise UnknownProperty("token")
         return changes
 

@@ -20,9 +20,9 @@ from sessiongate.errors import (
     Unavailable,
     UpstreamUnavailable,
 )
-from sessiongate.gateway.credentials.failing_logins import FailingLogins
-from sessiongate.gateway.credentials.passwords import REFUSED, LoginAttempts, FormAttempts
 from sessiongate.gateway.credentials.backoff import Backoff
+from sessiongate.gateway.credentials.failing_logins import FailingLogins
+from sessiongate.gateway.credentials.passwords import REFUSED, FormAttempts, LoginAttempts
 from sessiongate.gateway.credentials.shared_refusals import SOAP, SharedRefusals
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters

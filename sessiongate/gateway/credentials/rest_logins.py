@@ -13,9 +13,9 @@ from math import ceil
 import structlog
 
 from sessiongate.errors import BadCredentials, Malformed, OutcomeUnknown, UpstreamUnavailable
+from sessiongate.gateway.credentials.backoff import Backoff
 from sessiongate.gateway.credentials.credential import NO_LOGIN, UNKNOWN, Credential
 from sessiongate.gateway.credentials.failing_logins import FailingLogins
-from sessiongate.gateway.credentials.backoff import Backoff
 from sessiongate.gateway.credentials.shared_refusals import REST
 from sessiongate.secret import Secret
 from sessiongate.telemetry.upstream_counters import UpstreamMeters

@@ -22,7 +22,6 @@ class Lease:
     __slots__ = (
         "at_home",
         "calls",
-        "suspected_by",
         "freed_at",
         "homes",
         "id",
@@ -36,6 +35,7 @@ class Lease:
         "rest_used_at",
         "retired",
         "session",
+        "suspected_by",
         "taken_until",
         "used_by",
     )

@@ -76,7 +76,9 @@ class Logouts:
 
     def tidy(self) -> None:
         """Try once more, apart: what does not answer keeps nobody waiting."""
-        if (self._left or self._rows.has_unremoved) and (self._trying is None or self._trying.done()):
+        if (self._left or self._rows.has_unremoved) and (
+            self._trying is None or self._trying.done()
+        ):
             self._trying = asyncio.create_task(self._end_left(), name="end what is left")
 
     async def close(self) -> None:

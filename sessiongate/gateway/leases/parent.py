@@ -19,8 +19,8 @@ from sessiongate.errors import (
     UpstreamUnavailable,
 )
 from sessiongate.gateway.background import BackgroundTasks
-from sessiongate.gateway.leases.opening_backoff import OpeningBackoff
 from sessiongate.gateway.leases.lease import Closer, Lease, LeaseTimes
+from sessiongate.gateway.leases.opening_backoff import OpeningBackoff
 from sessiongate.gateway.leases.own_calls import OwnCalls, SessionOver
 from sessiongate.gateway.leases.shared_session_opener import SharedSessionOpener
 from sessiongate.gateway.leases.shared_slots import SharedSlots

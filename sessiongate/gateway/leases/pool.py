@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 
 from sessiongate.errors import NotSupported, Overloaded
 from sessiongate.gateway.credentials.backoff import Backoff
-from sessiongate.gateway.leases.opening_backoff import OpeningBackoff
 from sessiongate.gateway.leases.lease import TAKEN, Closer, Lease, Opener, PoolLimits, choose, load
 from sessiongate.gateway.leases.loop_clock import LoopClock
+from sessiongate.gateway.leases.opening_backoff import OpeningBackoff
 from sessiongate.gateway.leases.standing import Standing, stopping
 from sessiongate.gateway.leases.waiters import Waiter, Waiters
 from sessiongate.telemetry.upstream_counters import UpstreamMeters

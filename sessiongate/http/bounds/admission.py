@@ -193,9 +193,7 @@ class Admission:
         """Its request is under way: it is not let go in favour of others meanwhile."""
         self._waiting.remove(accepted)
 
-    def add_unread(
-        self, accepted: AcceptedSocket, count: int, now: float, *, known: bool
-    ) -> None:
+    def add_unread(self, accepted: AcceptedSocket, count: int, now: float, *, known: bool) -> None:
         """It does not read, and so much is held for it: `clear_unread` takes it back.
 
         Where too much is held, those go who have not read for longest, if for longer than anybody

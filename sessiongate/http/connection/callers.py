@@ -12,9 +12,9 @@ import structlog
 from sessiongate.errors import Unavailable
 from sessiongate.http.connection.causes import UNDECIDED
 from sessiongate.http.framing import Head
-from sessiongate.http.request_buffer import RequestBuffer
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Request
+from sessiongate.http.request_buffer import RequestBuffer
 from sessiongate.telemetry.tracebacks import traced
 
 
@@ -58,7 +58,9 @@ def judge_declared(head: Head, limits: HttpLimits, callers: Callers | None) -> V
     return Verdict.WAIT if callers.may_be_excused(head.path) else Verdict.ASK
 
 
-def judge_begun(head: Head, buffer: RequestBuffer, limits: HttpLimits, callers: Callers | None) -> Verdict:
+def judge_begun(
+    head: Head, buffer: RequestBuffer, limits: HttpLimits, callers: Callers | None
+) -> Verdict:
     """Whether a body may go on of which as much has come as was allowed, or is announced."""
     if buffer.allowed >= limits.body:
         return Verdict.TOO_LARGE

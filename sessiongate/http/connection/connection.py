@@ -138,7 +138,9 @@ class Connection(RequestReader):
             structlog.get_logger().error("handler failed", **traced(error))
             self._abandon_upload()
             close = True
-            data = write_reply(REFUSAL_REPLIES[500], edge.date, close=True, without_body=without_body)
+            data = write_reply(
+                REFUSAL_REPLIES[500], edge.date, close=True, without_body=without_body
+            )
         self.task = None
         self._on_gone = None
         self._finish(data, close)

@@ -19,9 +19,9 @@ class HeldRequest:
 
     __slots__ = (
         "_accepted",
+        "_buffer",
         "_edge",
         "_headers",
-        "_buffer",
         "_weight",
         "body",
         "head",

@@ -19,7 +19,7 @@ _UNCOUNTED = 16384
 class ReplyWriter:
     """Holds at most one reply, of which the peer has to read a piece before the next is written."""
 
-    __slots__ = ("_unread", "_room", "_shared", "_transport", "stalled", "unsent")
+    __slots__ = ("_room", "_shared", "_transport", "_unread", "stalled", "unsent")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         transport.set_write_buffer_limits(_UNCOUNTED)

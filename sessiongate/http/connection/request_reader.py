@@ -336,7 +336,7 @@ class RequestReader(UploadReader):
     def _on_caller_known(self, task: asyncio.Task[None]) -> None:
         self._edge.admission.asking -= 1
         if task.cancelled():  # perhaps without having run at all
-            self._cancelled(task)
+            self._on_cancelled(task)
 
     async def _identify_caller(self, head: Head, cause: str, body: bytes | None) -> None:
         callers = cast("Callers", self._edge.callers)

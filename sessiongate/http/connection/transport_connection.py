@@ -18,8 +18,8 @@ from sessiongate.http.connection.reply_writer import ReplyWriter
 from sessiongate.http.connection.send_queue import discard, end_of_writing
 from sessiongate.http.connection.states import At
 from sessiongate.http.framing import write_reply
-from sessiongate.http.request_buffer import RequestBuffer
 from sessiongate.http.refusal_log import note
+from sessiongate.http.request_buffer import RequestBuffer
 
 # How long after a refusal we go on reading, and drop what we read. Closing on unread bytes makes
 # the kernel send a reset, and the peer would lose the reply that tells it why.
@@ -37,11 +37,11 @@ class TransportConnection(asyncio.Protocol):
 
     __slots__ = (
         "_at",
+        "_buffer",
         "_edge",
         "_eof",
         "_gone",
         "_held_request",
-        "_buffer",
         "_last",
         "_on_gone",
         "_paused",
@@ -213,7 +213,9 @@ class TransportConnection(asyncio.Protocol):
         """Answer what could not become a request, and look at no further byte."""
         self._note(cause, why)
         self._transport.write(
-            write_reply(REFUSAL_REPLIES[CAUSES[cause]], self._edge.date, close=True, without_body=False)
+            write_reply(
+                REFUSAL_REPLIES[CAUSES[cause]], self._edge.date, close=True, without_body=False
+            )
         )
         if self._at is not _DONE:  # unless it was closed for what it left unread
             self._linger()

@@ -68,7 +68,11 @@ def test_a_read_in_pages_and_the_same_in_one_are_kept_apart() -> None:
 
 
 def test_names_paths_and_ids_are_those_that_look_like_some() -> None:
-    assert [loggable(text) for text in ("CloneVM_Task", "a b", "x" * 81)] == ["CloneVM_Task", "?", "?"]
+    assert [loggable(text) for text in ("CloneVM_Task", "a b", "x" * 81)] == [
+        "CloneVM_Task",
+        "?",
+        "?",
+    ]
     assert [first_of(path) for path in ("viewList[1].x", "Filter.y", "")] == [
         "viewlist",
         "filter",

@@ -19,8 +19,8 @@ from sessiongate.gateway.calls.large_replies import (
 from sessiongate.gateway.leases.tokens_in_use import PLACEHOLDER_KEY, TokensInUse
 from sessiongate.secret import Secret
 from sessiongate.tls.trust import Trust
-from sessiongate.upstream.exchange import Exchange, LargeAnswer
 from sessiongate.upstream.connection import IncomingReply
+from sessiongate.upstream.exchange import Exchange, LargeAnswer
 from sessiongate.wire.http import Answer, Ask
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 from sessiongate.wire.vim.relayed import read_relayed
@@ -109,7 +109,9 @@ async def test_a_text_without_end_ends_the_reply() -> None:
         return part
 
     piece = b"a" * 1_000_000
-    fits = await begin_large_reply(large(HEAD + b"<val>", *[piece] * 4, b"</val>", END), judge, judge, 1.0)
+    fits = await begin_large_reply(
+        large(HEAD + b"<val>", *[piece] * 4, b"</val>", END), judge, judge, 1.0
+    )
     assert len((await taken(fits))[0]) > 4_000_000
     with pytest.raises(OutcomeUnknown):
         await begin_large_reply(large(HEAD + b"<val>", *[piece] * 6), judge, judge, 1.0)
@@ -219,7 +221,9 @@ async def test_keys_are_exchanged_wherever_they_are_cut() -> None:
     for cut in range(0, len(body), 5):
         house.rest = [body[:cut], body[cut:], END]
         out = await taken_by(await asked(case))
-        assert out.endswith(f"<val>{OURS.format(1)}</val><val>{PLACEHOLDER_KEY}</val>".encode() + END)
+        assert out.endswith(
+            f"<val>{OURS.format(1)}</val><val>{PLACEHOLDER_KEY}</val>".encode() + END
+        )
     await case.relay.close()
 
 

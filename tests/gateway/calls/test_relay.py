@@ -19,8 +19,8 @@ from sessiongate.errors import (
 )
 from sessiongate.gateway.calls.book import PAGE_LIFE
 from sessiongate.gateway.calls.call import CallRecord
-from sessiongate.gateway.calls.relay import Relay
 from sessiongate.gateway.calls.checkouts import Checkouts
+from sessiongate.gateway.calls.relay import Relay
 from sessiongate.gateway.leases.lease import Lease, PoolLimits
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.pool import Pool

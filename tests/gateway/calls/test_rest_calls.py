@@ -30,9 +30,9 @@ from sessiongate.gateway.credentials.passwords import REFUSED
 from sessiongate.gateway.credentials.rest_logins import RestLogins
 from sessiongate.gateway.credentials.sealing import Credentials, LeaseKey
 from sessiongate.gateway.credentials.shared_refusals import SharedRefusals
-from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.gateway.leases.lease import PoolLimits
 from sessiongate.gateway.leases.stored_leases import StoredLeases
+from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.secret import Secret
 from sessiongate.session import Ended, Person, Session
 from sessiongate.store.embedded.books import MemoryBooks
@@ -262,7 +262,11 @@ async def clients(house: House) -> AsyncIterator[Clients]:
 
 
 async def ask(
-    gate: VCenterGateway, verb: str = "GET", path: str = "/api/vcenter/vm", query: str = "", **more: Any
+    gate: VCenterGateway,
+    verb: str = "GET",
+    path: str = "/api/vcenter/vm",
+    query: str = "",
+    **more: Any,
 ) -> Answer:
     body, session = more.pop("body", b""), more.pop("session", session_of(ADA))
     request = read_rest(verb, path, query, body)

@@ -51,7 +51,7 @@ def test_a_fault_of_our_own_is_told_as_an_outage_and_not_repeated(held: OpeningB
 
 def test_once_it_has_come_out_well_nothing_is_held_back(time: Time, held: OpeningBackoff) -> None:
     held.failed(UpstreamUnavailable("down"))
-    held.over()
+    held.reset()
     assert not held.left
     held.failed(UpstreamUnavailable("down"))
     assert held.left == 2.0  # the first pause again

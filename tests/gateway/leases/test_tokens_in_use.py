@@ -114,7 +114,11 @@ async def test_sec_92_a_ticket_that_somebody_else_has_is_looked_for_until_it_is_
     passing.tick(300)
     tokens.hand_out(Secret(TICKET.format(2)))
     await asyncio.sleep(0)
-    assert [tokens.found_in(TICKET.format(one).encode()) for one in (1, 2, 3)] == [True, True, False]
+    assert [tokens.found_in(TICKET.format(one).encode()) for one in (1, 2, 3)] == [
+        True,
+        True,
+        False,
+    ]
     passing.tick(301)
     await until(lambda: not tokens.found_in(TICKET.format(1).encode()))
     assert tokens.found_in(TICKET.format(2).encode())
@@ -241,7 +245,9 @@ async def test_of_many_tickets_the_newest_are_looked_for(monkeypatch: pytest.Mon
     shown = [tokens.found_in(TICKET.format(number).encode()) for number in range(1200)]
     assert shown == [False] * 200 + [True] * 1000
     passing.tick(601)
-    await until(lambda: not any(tokens.found_in(TICKET.format(one).encode()) for one in range(1200)))
+    await until(
+        lambda: not any(tokens.found_in(TICKET.format(one).encode()) for one in range(1200))
+    )
     assert tokens.found_in(TOKEN.format(0).encode())
 
 

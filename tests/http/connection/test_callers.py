@@ -9,8 +9,8 @@ from sessiongate.http.connection.callers import (
     judge_declared,
 )
 from sessiongate.http.framing import Head
-from sessiongate.http.request_buffer import RequestBuffer
 from sessiongate.http.limits import HttpLimits
+from sessiongate.http.request_buffer import RequestBuffer
 from tests.http.connection.test_request_reader import Doorman
 
 LIMITS = HttpLimits(body=100, anonymous_body=10)
