@@ -1,4 +1,4 @@
-"""The vSphere model, once: `types`, `methods` with properties, faults. JSON and SOAP are its codecs.
+"""The vSphere model, once: `types`, `methods`, properties, faults. JSON and SOAP are its codecs.
 
 `json` and `soap` read a `request` and write its outcome; `faults` is the table of errors. What is
 shown: `user_session`, `session_events`, `authorization`; `service_versions`, `api_version`, `wsdl`
