@@ -1,7 +1,8 @@
 """Commands that are imported when they are called: each brings in a good part of the server."""
 
+import sys
 from collections import UserDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -22,10 +23,11 @@ class LazyCommands(UserDict[str, Any]):
         return command
 
 
-def lazy_group(table: Mapping[str, str], *, around: str) -> type[TyperGroup]:
+def lazy_group(table: Mapping[str, str], *, around: str, those_with: str) -> type[TyperGroup]:
     """A group for `typer.Typer(cls=...)` with these commands: a function, or a Typer, each.
 
-    They run inside the context manager that is at the address `around`.
+    A command that has imported the package `those_with` runs inside the context manager that is at
+    the address `around`.
     """
 
     class Group(TyperGroup):
@@ -35,9 +37,11 @@ def lazy_group(table: Mapping[str, str], *, around: str) -> type[TyperGroup]:
             super().__init__(**given)
             self.commands = LazyCommands(table)
 
-        def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override] # noqa: ANN401
-            with _at(around)():
-                return super().invoke(ctx)
+        def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override] # noqa: ANN401
+            found = super().resolve_command(ctx, args)
+            if those_with in sys.modules:
+                ctx.with_resource(_at(around)())
+            return found
 
     return Group
 
@@ -57,3 +61,16 @@ def _loaded(name: str, address: str) -> Any:  # noqa: ANN401 -- typer.main's own
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     alone.command(name)(found)
     return typer.main.get_command(alone)
+
+
+def offered(address: str) -> Callable[[typer.Context, str], list[str]]:
+    """What a shell offers at the tab key, found out by the function at this address.
+
+    Only there is it imported: no other call of the command has a use for it.
+    """
+
+    def offer(context: typer.Context, incomplete: str) -> list[str]:
+        found: list[str] = _at(address)(context, incomplete)
+        return found
+
+    return offer

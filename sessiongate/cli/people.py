@@ -1,13 +1,11 @@
-"""Whom a name stands for, as far as the settings and the files of users say, and new names."""
+"""Whom a name stands for, as far as the settings and the files of users say."""
 
 from enum import Enum
 
-from sessiongate.app.setup.roles_and_users import new_user, users_file
+from sessiongate.app.setup.roles_and_users import users_file
 from sessiongate.config import Config
 from sessiongate.identity.local.users_file import read_users
-from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.rules.accounts import canonical_domain, parse_account
-from sessiongate.secret import Secret
 
 
 class Known(Enum):
@@ -36,9 +34,3 @@ def known_as(config: Config, name: str) -> Known:
         if account.canonical in users or (account.domain in claimed and account.user in users):
             return Known.YES
     return Known.UNKNOWN if others else Known.NO
-
-
-def add_administrator(config: Config, name: str, password: str) -> None:
-    """Add a local user who may do everything. Raises InvalidArgument."""
-    path = users_file(config)
-    new_user(config, path, name, Secret(password), ADMINISTRATOR, any_length=True)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sessiongate.cli.candidates import upstream_names
 from sessiongate.cli.control_client import ask, in_address
+from sessiongate.cli.lazy_candidates import upstream_names
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, WideOption, settings
 from sessiongate.cli.output import Exit, Output, fail, show_facts, show_json, show_rows
 from sessiongate.cli.table import Column, span

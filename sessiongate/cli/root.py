@@ -49,7 +49,9 @@ _NOBODY_READS = 141
 """The exit code where whoever read our output has left, as in `| head`: what SIGPIPE gives."""
 
 app = typer.Typer(
-    cls=lazy_group(COMMANDS, around="sessiongate.telemetry.logs:without_logs"),
+    cls=lazy_group(
+        COMMANDS, around="sessiongate.telemetry.logs:without_logs", those_with="structlog"
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

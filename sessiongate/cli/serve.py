@@ -14,6 +14,7 @@ import typer
 
 from sessiongate.app.preflight.dry_run import certificate_found
 from sessiongate.app.setup.bootstrap import bootstrap
+from sessiongate.app.setup.new_users import new_user
 from sessiongate.app.setup.prepare import certificate_names, certificates_of, instance_of
 from sessiongate.app.setup.roles_and_users import users_file
 from sessiongate.app.started import Started
@@ -39,7 +40,6 @@ from sessiongate.cli.options import (
 )
 from sessiongate.cli.output import Output, note, show_json, show_rows
 from sessiongate.cli.passwords import random_password
-from sessiongate.cli.people import add_administrator
 from sessiongate.cli.server_process import (
     LevelOption,
     LogOption,
@@ -53,6 +53,7 @@ from sessiongate.config import Config
 from sessiongate.errors import ConfigError
 from sessiongate.identity.local.users_file import list_users
 from sessiongate.rules.access import ADMINISTRATOR
+from sessiongate.secret import Secret
 from sessiongate.store.embedded.lock import is_owned
 from sessiongate.telemetry.logs import LogFormat, LogLevel, configure_logs
 from sessiongate.tls import certificates
@@ -140,7 +141,7 @@ def init(
         print()
     else:
         password = random_password(loaded.hashing.min_length)
-        add_administrator(loaded, admin, password)
+        new_user(loaded, path, admin, Secret(password), ADMINISTRATOR, any_length=True)
         print(f"Administrator {admin} added. The password is shown this once:")
         credentials(admin, password)
     print(f"  export SESSIONGATE_DATA_DIR={shlex.quote(str(loaded.server.data_dir))}")

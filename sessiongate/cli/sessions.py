@@ -6,8 +6,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from sessiongate.cli.candidates import session_keys, user_names
 from sessiongate.cli.control_client import ask, in_address
+from sessiongate.cli.lazy_candidates import session_keys, user_names
 from sessiongate.cli.options import (
     ConfigOption,
     DataDirOption,

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import typer
 
-from sessiongate.cli.candidates import role_names, upstream_names
 from sessiongate.cli.control_client import ask, in_address
+from sessiongate.cli.lazy_candidates import role_names, upstream_names
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, WideOption, settings
 from sessiongate.cli.output import Exit, Output, fail, note, print_sentence, show_json, show_rows
 from sessiongate.cli.table import Column

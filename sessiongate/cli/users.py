@@ -9,10 +9,9 @@ from typing import Annotated
 import msgspec
 import typer
 
+from sessiongate.app.setup.new_users import new_password, new_user
 from sessiongate.app.setup.roles_and_users import (
     is_last_administrator,
-    new_password,
-    new_user,
     roles_as_they_are,
     roles_of,
     users_file,
@@ -23,8 +22,8 @@ from sessiongate.cli.accounts import (
     accounts_of,
     no_administrator,
 )
-from sessiongate.cli.candidates import role_names, user_names
 from sessiongate.cli.control_client import RefreshOutcome, ask, in_address, refresh_users
+from sessiongate.cli.lazy_candidates import role_names, user_names
 from sessiongate.cli.options import (
     ConfigOption,
     DataDirOption,

@@ -19,8 +19,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from sessiongate.cli.candidates import user_names
 from sessiongate.cli.control_client import ask, in_address
+from sessiongate.cli.lazy_candidates import user_names
 from sessiongate.cli.options import ConfigOption, DataDirOption, OutputOption, settings
 from sessiongate.cli.output import Exit, Failed, Output, clean, fail, json_line, note, table_lines
 from sessiongate.cli.session_rows import COLUMNS, RowFacts, for_people

@@ -5,7 +5,6 @@ the same host everybody has it. So whatever came through a trusted proxy, or say
 through any, is not local. On a Unix socket the kernel knows who has connected.
 """
 
-import asyncio
 import socket
 import struct
 from functools import lru_cache
@@ -82,13 +81,11 @@ def _has_proxy_headers(name: str) -> bool:
     return name in _OTHERS or name.startswith(_BEGINNINGS) or not _WORDS.isdisjoint(words)
 
 
-def user_at(transport: asyncio.BaseTransport) -> int | None:
-    """The number of the user at the other end of a Unix socket, where the system says it."""
-    return user_of(transport.get_extra_info("socket"))
-
-
 def user_of(opened: socket.socket) -> int | None:
-    """The same for the socket itself: of a client's, the user who listens there."""
+    """The number of the user at the other end of a Unix socket, where the system says it.
+
+    Of a client's socket that is the user who listens there.
+    """
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:
         return None

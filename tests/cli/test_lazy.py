@@ -37,10 +37,10 @@ def test_the_version_is_said_without_the_server() -> None:
     assert found & HEAVY == set()
 
 
-def test_sessions_are_listed_without_a_store_or_an_http_client() -> None:
+def test_sessions_are_listed_without_a_store_an_event_loop_or_a_log() -> None:
     found = loaded("sessions", "list", "--data-dir", "/nonexistent")
     assert "pydantic" in found
-    assert found & {"aiohttp", "redis"} == set()
+    assert found & {"aiohttp", "asyncio", "redis", "structlog"} == set()
 
 
 @each("name", COMMANDS)

@@ -8,8 +8,9 @@ import msgspec
 
 from sessiongate.app.listeners import Listeners
 from sessiongate.app.services import Services
+from sessiongate.app.setup.new_users import new_user, refused_to_people
 from sessiongate.app.setup.prepare import certificate_names
-from sessiongate.app.setup.roles_and_users import has_users, new_user, refused_to_people, users_file
+from sessiongate.app.setup.roles_and_users import has_users, users_file
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError

@@ -6,14 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from sessiongate.app.operators.locks import Locks
-from sessiongate.app.setup.roles_and_users import (
-    is_last_administrator,
-    new_password,
-    new_user,
-    refused_to_people,
-    roles_of,
-    users_file,
-)
+from sessiongate.app.setup.new_users import new_password, new_user, refused_to_people
+from sessiongate.app.setup.roles_and_users import is_last_administrator, roles_of, users_file
 from sessiongate.audit.event import EventDetails
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from sessiongate.app.setup.roles_and_users import new_user, users_file
+from sessiongate.app.setup.new_users import new_user
+from sessiongate.app.setup.roles_and_users import users_file
 from sessiongate.audit import offline as inbox
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError

@@ -3,7 +3,7 @@
 import asyncio
 
 from sessiongate.http.framing import Head
-from sessiongate.http.local import user_at
+from sessiongate.http.local import user_of
 from sessiongate.http.message import Request
 
 
@@ -20,7 +20,8 @@ class Peer:
         tls = transport.get_extra_info("ssl_object")
         self.secure = tls is not None
         self.certificate: bytes | None = None if tls is None else tls.getpeercert(binary_form=True)
-        self.user = None if unix_path is None else user_at(transport)
+        socket = transport.get_extra_info("socket")
+        self.user = None if unix_path is None else user_of(socket)
 
     def request(self, head: Head, body: bytes) -> Request:
         """A request of this peer's."""

@@ -23,14 +23,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 import tomli_w
 
 from sessiongate.errors import BadCredentials, ConfigError, InvalidArgument, NotFound
 from sessiongate.files import make_directory, open_named, open_own, sync_directory
-from sessiongate.identity.local.hashing import PasswordHasher
 from sessiongate.identity.local.stored_hash import is_stored_hash
 from sessiongate.remedies import because
 from sessiongate.rules.access import no_such_role
@@ -44,6 +43,14 @@ T = TypeVar("T")
 _LARGEST = 64 << 20
 
 _SETTINGS = ("password", "role", "full_name", "disabled", "created")
+
+
+class Hasher(Protocol):
+    """What hashes the passwords that are kept, as `hashing.PasswordHasher` does."""
+
+    def hash_now(self, password: Secret) -> str:
+        """The hash of this password. Blocks."""
+        ...
 
 
 class User(msgspec.Struct, frozen=True):
@@ -174,7 +181,7 @@ def add_user(
     password: Secret,
     role: str,
     *,
-    hasher: PasswordHasher,
+    hasher: Hasher,
     roles: Collection[str],
     full_name: str = "",
     created: datetime | None = None,
@@ -208,7 +215,7 @@ def remove_user(path: Path, name: str) -> User:
 
 
 def set_password(
-    path: Path, name: str, password: Secret, *, hasher: PasswordHasher, least: int | None = None
+    path: Path, name: str, password: Secret, *, hasher: Hasher, least: int | None = None
 ) -> User:
     """Give a user another password. Raises NotFound, or InvalidArgument for an unusable one.
 
@@ -262,7 +269,7 @@ def _canonical(name: str) -> str:
         raise InvalidArgument("name", str(refused)) from refused
 
 
-def _hash(hasher: PasswordHasher, password: Secret, name: str, least: int | None) -> str:
+def _hash(hasher: Hasher, password: Secret, name: str, least: int | None) -> str:
     text = password.reveal()
     problem = problem_with(text, name, least) if least is not None else None
     if problem is None and not text:
