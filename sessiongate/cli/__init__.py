@@ -4,7 +4,7 @@
 and `lazy` imports them when they are called. `serve` also has init and check, whose rows come from
 `checks`; `dev` is a server to throw away. Both say an `announcement`; `server_process` is what else
 they share. Groups are `users`, `sessions` (`watch`), `pools`, `upstream`, `tokens`, `audit`,
-`config`, `certificates` (cert) and `completion`, which offers `candidates`; `login` has exec,
+`config`, `certificates` (cert), `completion` (`candidates`, `lazy_candidates`); `login` has exec,
 `leaks` is one command. `faults`, `scenario`, `server_clock` steer `dev`.
 
 They share `options` and the settings these lead to, `control_client`, which asks the running
