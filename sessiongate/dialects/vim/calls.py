@@ -57,7 +57,7 @@ class Calls:
         carriers: frozenset[str],
         answered: Callable[[VimRequest], None] | None = None,
     ) -> None:
-        """`answered` is told of each request of a live session that was not refused."""
+        """`answered` is told of each request that was not refused, of a live session or for one."""
         self._sessions = sessions
         self._logins = logins
         self._bearers = bearers
@@ -105,7 +105,7 @@ class Calls:
                 outcome = msgspec.structs.replace(outcome, value=shown)
         except errors.SessionGateError as error:
             return self.refuse(error, read, session)
-        if session is not None and self._answered is not None:
+        if self._answered is not None and (session is not None or outcome.token is not None):
             self._answered(read)
         return outcome
 

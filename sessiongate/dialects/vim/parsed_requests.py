@@ -1,10 +1,10 @@
 """Requests that clients send over and over: what they say, by their bytes, so that it is read once.
 
 Consoles and keep-alives ask the same question every few seconds, and their sessions travel in a
-cookie, so the bytes are those of the last time and of all who ask the same. Reading them is half
-of what such a call costs. Kept is only what a live session has asked and what was answered, and
-never a request with a secret in it. What is kept says what was asked, not who asked or what was
-answered.
+cookie, so the bytes are those of the last time and of all who ask the same, or differ from them in
+a few texts only (`wire.vim.request_shape`), as logins do. Reading them is half of what such a call
+costs. Kept is only what a live session has asked and what was answered, or what has opened one, and
+never a secret. What is kept says what was asked, not who asked or what was answered.
 """
 
 from typing import Generic, TypeVar
@@ -12,11 +12,11 @@ from typing import Generic, TypeVar
 import msgspec
 
 from sessiongate.rules.relay import judge
-from sessiongate.secret import Secret
 from sessiongate.wire.vim import soap as vim_soap
 from sessiongate.wire.vim.operation_shape import HOLE, cut_operation
 from sessiongate.wire.vim.relayed import Place, Relayed
 from sessiongate.wire.vim.request import VimRequest
+from sessiongate.wire.vim.request_shape import RequestShape, cut, has_secret, shape_of
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class Polls(_Kept[VimRequest]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shapes: _Kept[VimRequest] = _Kept()
+        self._shapes: _Kept[RequestShape] = _Kept()
 
     def __len__(self) -> int:
         return super().__len__() + len(self._shapes)
@@ -66,24 +66,29 @@ class Polls(_Kept[VimRequest]):
         known = self.known(body)
         if known is not None:
             return known
-        named = cut_operation(body) if len(body) <= LONGEST else None
-        if named is not None:
-            shape, operation = named
-            alike = self._shapes.known(shape)
-            if alike is not None:
-                return msgspec.structs.replace(alike, operation_id=operation, body=body)
+        if len(body) <= LONGEST:
+            rest, texts = cut(body)
+            shape = self._shapes.known(rest) if texts else None
+            filled = shape.filled(texts, body) if shape is not None else None
+            if filled is not None:
+                return filled
         return vim_soap.read_request(body)
 
     def keep(self, request: VimRequest) -> None:
-        """Keep a request that was answered to a live session, if it may be and might come again."""
+        """Keep a request that was answered to a live session or has opened one, if it may be.
+
+        What it says that no other one of its kind will say is not kept: nobody's password is.
+        """
+        if (request.is_filled and request.operation_id) or request.body in self:
+            return
         if request.carriers or request.asserted:
             return
-        if any(isinstance(value, Secret) for value in request.arguments.values()):
-            return
-        if not request.operation_id:
+        if not request.operation_id and not has_secret(request.arguments.values()):
             self.put(request.body, request)
-        elif (named := cut_operation(request.body)) and named[1] == request.operation_id:
-            self._shapes.put(named[0], request)
+        if not request.is_filled and len(request.body) <= LONGEST:
+            made = shape_of(request)
+            if made is not None:
+                self._shapes.put(*made)
 
 
 class RelayedPolls(_Kept[Relayed]):

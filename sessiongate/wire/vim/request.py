@@ -37,6 +37,8 @@ class VimRequest(msgspec.Struct, frozen=True, gc=False):
     """The body as it came: all there is of the arguments of a method that is not ours."""
     namespace: str = "urn:vim25"
     """The namespace of the method, where it has one."""
+    is_filled: bool = False
+    """Whether it was not read, but filled into a shape that is kept (`request_shape`)."""
 
     @property
     def call(self) -> Call:

@@ -50,19 +50,23 @@ def fault_in(answer: object) -> str:
     return answer.fault.data.type
 
 
-async def test_only_a_live_sessions_calls_are_told_of_and_only_when_answered(
+async def test_calls_of_a_live_session_and_for_one_are_told_of_and_only_when_answered(
     gate: Gate, calls: Calls, answered: list[str]
 ) -> None:
     bob = await gate.login("bob")
     live = request("POST", "/", vmware_api_session_id=bob.token.reveal())
-    await calls.run(request("POST", "/"), login("ada"), NEWEST)
+    await calls.run(request("POST", "/"), asked("Logout"), NEWEST)
+    wrong = asked("Login", user_name="bob", password=Secret("ada"))
+    await calls.run(request("POST", "/"), wrong, NEWEST)
     refused = await calls.run(live, asked("UpdateServiceMessage", message="hello"), NEWEST)
     assert fault_in(refused) == "NoPermission"
     assert answered == []
+    await calls.run(request("POST", "/"), login("ada"), NEWEST)
+    assert answered == ["Login"]
     await calls.run(live, asked("Logout"), NEWEST)
-    assert answered == ["Logout"]
+    assert answered == ["Login", "Logout"]
     await calls.run(live, asked("Logout"), NEWEST)
-    assert answered == ["Logout"]
+    assert answered == ["Login", "Logout"]
 
 
 @pytest.mark.parametrize(("stated", "fault"), [("ada", None), ("bob", "InvalidLogin")])

@@ -1,7 +1,9 @@
 """Requests that are read once: which are kept, how many, and that the same bytes mean the same."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,7 +67,7 @@ def test_requests_that_differ_in_their_operations_id_are_read_once(
     second = named("op-2")
     expected = read_request(second)
     monkeypatch.delattr("sessiongate.wire.vim.soap.read_request")
-    assert polls.read(second) == expected
+    assert polls.read(second) == msgspec.structs.replace(expected, is_filled=True)
     with pytest.raises(AttributeError):
         polls.read(named("op-3", "RetrieveServiceContent"))
 
@@ -88,15 +90,16 @@ def test_long_requests_are_not_kept_and_the_oldest_of_too_many_leave() -> None:
     assert b"1" in polls
 
 
-async def test_only_what_a_live_session_was_answered_is_kept(soap: Soap) -> None:
-    token = (await soap.login("ada")).token
+async def test_only_what_a_live_session_was_answered_or_has_opened_one_is_kept(soap: Soap) -> None:
     await soap.call("CurrentTime", on="ServiceInstance")
     await soap.call("RetrieveServiceContent", on="ServiceInstance")
     assert len(soap.endpoint.polls) == 0
-    await soap.call("SetLocale", "<locale>xx_YY</locale>", token=token)
-    assert len(soap.endpoint.polls) == 0
-    await soap.call("CurrentTime", on="ServiceInstance", token=token)
+    token = (await soap.login("ada")).token
     assert len(soap.endpoint.polls) == 1
+    await soap.call("SetLocale", "<locale>xx_YY</locale>", token=token)
+    assert len(soap.endpoint.polls) == 1
+    await soap.call("CurrentTime", on="ServiceInstance", token=token)
+    assert len(soap.endpoint.polls) == 2
 
 
 async def test_the_same_bytes_are_judged_anew_for_each_caller(soap: Soap) -> None:
@@ -117,18 +120,59 @@ async def test_the_same_bytes_are_judged_anew_for_each_caller(soap: Soap) -> Non
     ).fault == "NotAuthenticated"
 
 
-async def test_no_password_is_in_what_is_kept(soap: Soap) -> None:
-    body = (
+def login(name: str, password: str) -> bytes:
+    return (
         f'<s:Envelope xmlns:s="{SOAP}"><s:Body><Login xmlns="urn:vim25">{THIS["SessionManager"]}'
-        f"{credentials('ada', 'adaada')}</Login></s:Body></s:Envelope>"
+        f"{credentials(name, password)}</Login></s:Body></s:Envelope>"
     ).encode()
+
+
+def _texts(held: object) -> Iterator[bytes]:
+    """All texts in this, however deep."""
+    if isinstance(held, Secret):
+        held = held.reveal()
+    if isinstance(held, str | bytes):
+        yield held.encode() if isinstance(held, str) else held
+    elif isinstance(held, Mapping):
+        yield from _texts([*held.items()])
+    elif isinstance(held, list | tuple):
+        for one in held:
+            yield from _texts(one)
+    elif isinstance(held, msgspec.Struct):
+        yield from _texts([getattr(held, name) for name in held.__struct_fields__])
+    elif hasattr(held, "__dict__"):
+        yield from _texts(vars(held))
+
+
+async def test_logins_are_read_once_and_no_password_is_in_what_is_kept(soap: Soap) -> None:
+    body = login("ada", "adaada")
     first = await soap.send(body)
     assert first.status == 200
     token = dict(first.headers)["set-cookie"].split('"')[1]
-    # Again, now within a session: refused, and still not kept.
+    # Again, now within a session: refused, and nothing more is kept.
     again = await soap.send(body, headers=[("cookie", f"vmware_soap_session={token}")])
     assert again.status == 500
-    assert body not in soap.endpoint.polls
+    polls = soap.endpoint.polls
+    assert body not in polls
+    assert len(polls) == 1
+    held = list(_texts(vars(polls)))
+    assert any(b"SessionManager" in one for one in held)
+    assert not any(b"ada" in one for one in held)
+
+
+async def test_of_logins_that_are_read_once_each_is_judged(
+    soap: Soap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await soap.send(login("ada", "adaada"))).status == 200
+    monkeypatch.delattr("sessiongate.wire.vim.soap.read_request")
+    assert b"InvalidLogin" in (await soap.send(login("ada", "bobbob"))).body
+    bob = await soap.send(login("bob", "bobbob"))
+    assert bob.status == 200
+    assert b"<userName>bob</userName>" in bob.body
+
+
+async def test_a_login_that_was_refused_is_not_kept(soap: Soap) -> None:
+    assert (await soap.send(login("ada", "bobbob"))).status == 500
     assert len(soap.endpoint.polls) == 0
 
 
