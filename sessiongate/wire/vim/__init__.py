@@ -6,5 +6,5 @@ by `wsdl_schema`. To a vCenter we speak as its `client`, with `lease_calls`, `se
 `service_tickets`, `about_reply`. What goes through to one: `relayed`, `relayed_json`,
 `relayed_service` are requests, `relayed_reply`, `relayed_json_reply`, `relayed_fault` answers,
 `relayed_forms` both forms in one table. Of single documents: `one_call`, `operation_shape`,
-`login_token`, `sdk_path`.
+`request_shape`, `login_token`, `sdk_path`.
 """
