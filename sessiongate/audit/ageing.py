@@ -69,7 +69,8 @@ class Ageing:
         self._looked = self._kept = clock.now()
         now = min(self._looked, wall())
         self._believed = _read(path) or Believed(min(now, seen or now))
-        self._is_waiting = False
+        self._is_waiting: bool | None = None
+        """Whether the clock is too far ahead to be believed; None before that was looked at."""
         self._keep()
 
     def time(self) -> datetime:
@@ -88,8 +89,10 @@ class Ageing:
                 clock=f"{now:%Y-%m-%dT%H:%M:%SZ}",
                 hours_to_wait=round((WAIT - self._believed.watched) / timedelta(hours=1), 1),
             )
-        if self._is_waiting is not was_waiting or ticks - self._kept >= _KEEP_EVERY:
+        is_due = ticks - self._kept >= _KEEP_EVERY
+        if is_due:
             self._kept = ticks
+        if is_due or self._is_waiting is not was_waiting:
             self._keep()
         return self._believed.time
 

@@ -107,6 +107,21 @@ def test_a_server_that_restarts_often_has_waited_in_the_end(machine: Machine) ->
     assert machine.run(5 * HOUR) == machine.wall.now()
 
 
+def test_a_wait_that_was_broken_off_counts_for_no_later_jump(machine: Machine) -> None:
+    """A start with the clock put right, however short, has done with the wait before it."""
+    machine.run(HOUR)
+    machine.stop_for(YEAR)
+    assert machine.run(WAIT - HOUR) == T0 + HOUR
+    machine.wall.tick(-YEAR)
+    machine.seen = machine.wall.now()
+    machine.start()
+    now = machine.ageing.time()
+    assert now == machine.wall.now()
+    machine.seen = now
+    machine.stop_for(YEAR)
+    assert machine.run(WAIT - MINUTE) == now
+
+
 def test_a_step_while_it_runs_is_not_time_that_passed(machine: Machine) -> None:
     machine.run(HOUR)
     machine.clock.tick(YEAR)
