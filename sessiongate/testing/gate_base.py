@@ -1,22 +1,21 @@
 """What every gate has, whether its server runs in this process, in a child or elsewhere."""
 
 import ssl
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sessiongate.faults.scenarios import scenario_of
 from sessiongate.operations.control import SessionRow
 from sessiongate.rules.access import ADMINISTRATOR
 from sessiongate.testing.client_env import variables
+from sessiongate.testing.context import OverInTheEnd
 from sessiongate.testing.observed import LeakedSessions, describe_session
 from sessiongate.testing.placed_fault import PlacedFault, PlacedScenario
 from sessiongate.testing.users import TestUser
 
 
-class GateBase(ABC):
+class GateBase(OverInTheEnd):
     """A server for tests; a context manager, also for `async with`."""
 
     url: str
@@ -29,26 +28,7 @@ class GateBase(ABC):
     def close(self) -> None:
         """Leave the server, and stop it where it is ours. Idempotent."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _end(self) -> None:
         self.close()
 
     def ssl_context(self) -> ssl.SSLContext:

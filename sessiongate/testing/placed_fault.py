@@ -1,31 +1,23 @@
 """Faults that a test has placed, until the test is done with them."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Self
+
+from sessiongate.testing.context import OverInTheEnd
 
 
-class _RemovedInTheEnd(ABC):
-    """A context manager that leaves nothing of what it is."""
+class _Removable(OverInTheEnd):
+    """What is removed in the end."""
 
     @abstractmethod
     def remove(self) -> None:
         """Take it away. Idempotent."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _end(self) -> None:
         self.remove()
 
 
-class PlacedFault(_RemovedInTheEnd):
+class PlacedFault(_Removable):
     """A rule of a server. As a context manager it is removed in the end."""
 
     def __init__(
@@ -63,7 +55,7 @@ class PlacedFault(_RemovedInTheEnd):
             self._remove()
 
 
-class PlacedScenario(_RemovedInTheEnd):
+class PlacedScenario(_Removable):
     """The rules of a scenario. As a context manager they are removed in the end."""
 
     def __init__(self, faults: Sequence[PlacedFault]) -> None:
