@@ -15,6 +15,7 @@ from sessiongate.errors import ConfigError
 from sessiongate.faults.reader import read_rule
 from sessiongate.faults.scenarios import SCENARIOS, RuleFacts, rules_in, scenario_of
 from sessiongate.files import read_named
+from sessiongate.rules.toml_errors import place_in_toml
 
 
 def rules_of(named: str) -> tuple[RuleFacts, ...]:
@@ -30,8 +31,10 @@ def rules_of(named: str) -> tuple[RuleFacts, ...]:
         rules = tuple(rules_in(_read(path, read_named(path).decode())))
     except OSError as error:
         raise ConfigError([f"scenario: {path}: {error.strerror}"]) from None
-    except (ValueError, msgspec.DecodeError, RecursionError) as error:
-        raise ConfigError([f"scenario: {path} cannot be read: {error}"]) from None
+    except (ValueError, RecursionError) as error:  # the parsers' own words may quote the file
+        kind = path.suffix[1:].upper()
+        why = f"is no {kind} in UTF-8{place_in_toml(error)}"
+        raise ConfigError([f"scenario: {path} {why}"]) from None
     problems = [f"rule {number}: {one}" for number, one in _problems_in(rules)]
     if problems:
         raise ConfigError(problems)

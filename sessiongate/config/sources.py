@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sessiongate.config.names import Name, SettingRef, all_settings, find
 from sessiongate.files import open_named
+from sessiongate.rules.toml_errors import place_in_toml
 from sessiongate.secret import Secret, secret_text
 
 PREFIX = "SESSIONGATE_"
@@ -286,9 +287,7 @@ def _file(gathered: Gathered, path: Path) -> None:
         gathered.problems.append(f"{path}: is not UTF-8; save it as UTF-8 text")
         return
     except (ValueError, RecursionError) as problem:
-        # The parser's own words may quote the file, and with it a secret: only the place is told.
-        found = re.search(r"\(at line (\d+), column (\d+)\)\Z", str(problem))
-        at = f" at line {found[1]}, column {found[2]}" if found else ""
+        at = place_in_toml(problem)
         gathered.problems.append(f"{path}: is not TOML{at}; text goes in quotes, tables in [ ]")
         return
     if mode & stat.S_IWOTH:

@@ -19,6 +19,7 @@ import tomli_w
 from sessiongate.cli.output import Exit, fail
 from sessiongate.client import ApplianceSession, Session, VsphereSession, ZertoSession
 from sessiongate.files import open_own, own_directory, read_named
+from sessiongate.rules.toml_errors import place_in_toml
 from sessiongate.secret import Secret
 
 
@@ -80,8 +81,10 @@ def known_targets() -> dict[str, Target]:
         return {}
     except OSError as problem:
         fail(Exit.SETTINGS, f"{path}: cannot be read: {problem.strerror}")
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        fail(Exit.SETTINGS, f"{path}: is no TOML: {problem}")
+    except UnicodeDecodeError:
+        fail(Exit.SETTINGS, f"{path}: is not UTF-8; save it as UTF-8 text")
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+        fail(Exit.SETTINGS, f"{path}: is no TOML{place_in_toml(problem)}; mend it there")
     except msgspec.ValidationError as problem:
         fail(Exit.SETTINGS, f"{path}: {problem}; it has url, dialect, user, ca and fingerprint")
 

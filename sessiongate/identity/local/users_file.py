@@ -15,7 +15,6 @@ import errno
 import fcntl
 import json
 import os
-import re
 import stat
 import tempfile
 import tomllib
@@ -35,6 +34,7 @@ from sessiongate.remedies import because
 from sessiongate.rules.access import no_such_role
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.passwords import problem_with
+from sessiongate.rules.toml_errors import place_in_toml
 from sessiongate.secret import Secret
 
 T = TypeVar("T")
@@ -99,9 +99,7 @@ def parse_users(data: bytes, source: str) -> dict[str, User]:
     except UnicodeDecodeError as broken:
         raise ConfigError([f"{source}: must be UTF-8"]) from broken
     except (tomllib.TOMLDecodeError, RecursionError) as broken:
-        # The parser's own words may quote the file: only the place is told.
-        found = re.search(r"\(at line (\d+), column (\d+)\)\Z", str(broken))
-        at = f" at line {found[1]}, column {found[2]}" if found else ""
+        at = place_in_toml(broken)
         raise ConfigError(
             [f"{source}: is not TOML{at}; mend it there, or put a copy back"]
         ) from None
