@@ -63,6 +63,7 @@ class Server:
         self._rounds: list[asyncio.Task[None]] = []
         self._running = False
         self._served: Certificates | None = None
+        self._watch: Watch | None = None
 
     @property
     def store(self) -> Store:
@@ -115,6 +116,7 @@ class Server:
         if self._sockets.is_first and self._watched:
             # By itself: it asks Redis for what nobody waits for, and a silent one takes its time.
             watch = Watch(lambda: self.config, lambda: self._served, made.clock, machine_time)
+            self._watch = watch
             self._go_round([watch.look])
         return started_of(config, listeners, self._served, set_up)
 
@@ -271,4 +273,5 @@ class Server:
 
     async def _values(self) -> dict[str, float]:
         counts = self._listeners.counts() if self._listeners is not None else {}
+        counts |= self._watch.counts() if self._watch is not None else {}
         return await self._assembly.gauges.read(counts, self._served)

@@ -32,6 +32,7 @@ GAUGES: Mapping[str, str] = {
     "sessiongate_unread_bytes": "Bytes of replies that callers who are not known do not read.",
     "sessiongate_hashing_queue": "Password hashes waiting or running.",
     "sessiongate_names_locked": "Account names that are locked for somebody.",
+    "sessiongate_store_doubts": "What is not as it should be about the store, as `check` has it.",
     "sessiongate_certificate_not_after_seconds": "When the served certificate ends, in Unix time.",
 }
 
@@ -43,6 +44,7 @@ COUNTERS: Mapping[str, str] = {
     "sessiongate_lockouts_total": "Logins refused because the name was locked.",
     "sessiongate_store_cache_hits_total": "Checks answered by this process's cache of the store.",
     "sessiongate_store_cache_misses_total": "Checks that the cache could not answer.",
+    "sessiongate_store_losses_total": "Times that Redis had lost everything that was kept in it.",
     "sessiongate_verified_cache_hits_total": "Logins that needed no hash.",
 }
 """Counters without labels that parts keep themselves."""

@@ -7,6 +7,7 @@ whoever sees the warning knows what it is worth.
 """
 
 import asyncio
+import re
 import stat
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -25,8 +26,11 @@ from sessiongate.errors import ConfigError, StoreUnavailable
 from sessiongate.identity.local.users_path import users_path
 from sessiongate.tls.certificates import RENEW_BEFORE, CertificateFacts, Certificates
 
-# Certificates and files change by the day; Redis' settings seldom.
+# Certificates and files change by the day.
 LOOK_EVERY = timedelta(hours=1)
+
+# Somebody may set a Redis that runs to throw sessions away. To ask takes milliseconds.
+STORE_EVERY = timedelta(minutes=1)
 
 # A restart takes seconds, and clocks that a time service keeps differ by less. Beyond this the
 # tokens of issuers begin to fail.
@@ -34,6 +38,8 @@ AHEAD = timedelta(minutes=5)
 
 # What a store has not said by then it says at the next look.
 _PATIENCE = timedelta(seconds=30)
+
+_NUMBER = re.compile(r"\d+")
 
 _log = structlog.get_logger("sessiongate")
 
@@ -202,6 +208,10 @@ def _ahead(latest: datetime, by: timedelta) -> str:
     )
 
 
+def _without_numbers(doubt: Doubt) -> str:
+    return _NUMBER.sub("", doubt.sentence)
+
+
 class Watch:
     """Looks now and then, and warns of what was not there before.
 
@@ -222,13 +232,32 @@ class Watch:
         self._clock = clock
         self._logged: set[Doubt] = set()
         self._next: datetime | None = None
+        self._store_next: datetime | None = None
+        self._of_store: set[Doubt] | None = None
+
+    def counts(self) -> dict[str, float]:
+        """What metrics show of it, once the store was looked at."""
+        if self._of_store is None:
+            return {}
+        return {"sessiongate_store_doubts": len(self._of_store)}
 
     async def look(self) -> None:
-        """Warn of what is doubtful now. Between looks an hour passes; what is told stays told."""
+        """Warn of what is doubtful now. What is told stays told.
+
+        Between looks an hour passes, and a minute between those at the store.
+        """
         now = self._clock.now()
-        if self._next is not None and now < self._next:
-            return
-        self._next = now + LOOK_EVERY
+        if self._store_next is None or now >= self._store_next:
+            self._store_next = now + STORE_EVERY
+            await self._look_at_store()
+        if self._next is None or now >= self._next:
+            self._next = now + LOOK_EVERY
+            found = self._found()
+            self._warn(found - self._logged)
+            self._logged = found
+
+    def _found(self) -> set[Doubt]:
+        """What is doubtful in files and settings."""
         config = self._config()
         found = {
             *file_doubts(config),
@@ -239,11 +268,19 @@ class Watch:
         served = self._served()
         if served is not None:
             found |= set(certificate_doubts(config, served.facts, self._wall()))
+        return found
+
+    async def _look_at_store(self) -> None:
         try:
             async with asyncio.timeout(_PATIENCE.total_seconds()):
-                found |= set(await store_doubts(config, self._wall))
+                found = set(await store_doubts(self._config(), self._wall))
         except (StoreUnavailable, TimeoutError):  # an outage is told by whoever needs the store
-            found |= {one for one in self._logged if one.about == "store"}
-        for doubt in sorted(found - self._logged, key=lambda one: one.about):
+            return
+        # By how many seconds a clock is off is another each time, and no other doubt.
+        before = {_without_numbers(one) for one in self._of_store or ()}
+        self._warn({one for one in found if _without_numbers(one) not in before})
+        self._of_store = found
+
+    def _warn(self, new: set[Doubt]) -> None:
+        for doubt in sorted(new, key=lambda one: one.about):
             _log.warning("something is not as it should be", about=doubt.about, why=doubt.sentence)
-        self._logged = found

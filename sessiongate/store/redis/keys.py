@@ -70,6 +70,8 @@ class RedisKeys:
         """The latest time that any server has told."""
         self.book = self.places, self.due, self.counts, self.seen
         """What scripts take that give a session its place, or free it."""
+        self.mark = f"{book}mark"
+        """A number by chance, there for as long as nothing is lost."""
         self.sync = f"{book}sync"
         """Nothing; written to see whether a replica is in step."""
         self.locked = f"{book}locked"

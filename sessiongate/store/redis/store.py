@@ -28,6 +28,7 @@ from sessiongate.store.redis.due import DueSessions
 from sessiongate.store.redis.lease_users import RedisLeaseUsers
 from sessiongate.store.redis.leases import RedisLeases
 from sessiongate.store.redis.listing import listed
+from sessiongate.store.redis.losses import Losses
 from sessiongate.store.redis.manager_tokens import RedisManagerTokens
 from sessiongate.store.redis.notes import RedisNotes
 from sessiongate.store.redis.pipeline import Pipeline
@@ -53,6 +54,7 @@ class RedisStore:
         self._book = self._keys.book
         self._running: Pipeline | None = None
         self._cache_sync: CacheSync | None = None
+        self._losses: Losses | None = None
         self._unreported: Endings = []
         self._seen = EPOCH
         self.audit = RedisAudit(self._keys)
@@ -84,6 +86,9 @@ class RedisStore:
         if self._settings.cache:
             self._cache_sync = CacheSync(calls, self._keys, self._limits)
             await self._cache_sync.start(self._servers.lines, timeout)
+        forget = self._cache_sync.cache.clear if self._cache_sync is not None else lambda: None
+        self._losses = Losses(calls, self._keys.mark, self._servers.name, forget)
+        await self._losses.start()
         return seen if seen > EPOCH else None
 
     async def close(self) -> None:
@@ -91,6 +96,8 @@ class RedisStore:
         calls = self._running
         if calls is None:
             return
+        if self._losses is not None:
+            await self._losses.close()
         if self._cache_sync is not None:
             await self._cache_sync.close()
         with suppress(StoreUnavailable):
@@ -318,8 +325,11 @@ class RedisStore:
         return RedisAttempts(lambda: self._calls, self._keys, provider, policies)
 
     def counts(self) -> dict[str, float]:
-        """Hits and misses of the cache, where there is one."""
-        return {} if self._cache_sync is None else self._cache_sync.cache.counts()
+        """How often all was lost, and hits and misses of the cache, where there is one."""
+        counts = {} if self._cache_sync is None else self._cache_sync.cache.counts()
+        if self._losses is not None:
+            counts["sessiongate_store_losses_total"] = self._losses.count
+        return counts
 
     @property
     def memory(self) -> CacheSync | None:

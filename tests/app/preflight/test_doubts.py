@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from sessiongate.app.preflight.doubts import (
     AHEAD,
     LOOK_EVERY,
+    STORE_EVERY,
     Watch,
     certificate_doubts,
     file_doubts,
@@ -304,6 +305,7 @@ async def test_what_comes_to_pass_is_told_once_and_again_when_it_is_back(
 
     assert await told_after(timedelta(0)) == []
     assert await told_after(370 * DAY) == ["ends"]
+    assert watch.counts() == {"sessiongate_store_doubts": 0}
     assert await told_after(DAY) == []
     assert await told_after(30 * DAY) == ["expired"]
     assert await told_after(LOOK_EVERY) == []
@@ -327,6 +329,24 @@ async def test_between_two_looks_an_hour_passes(
         clock.tick(timedelta(seconds=1))
         await watch.look()
     assert [line["about"] for line in lines] == ["private key"]
+
+
+async def test_a_store_is_looked_at_once_a_minute_and_no_second_of_a_clock_is_news(
+    tmp_path: Path, made: Certificates, clock: FakeClock
+) -> None:
+    config = config_of(tmp_path)
+    watch = Watch(lambda: config, lambda: made, clock, clock.now)
+    await watch.look()
+    await latest_in(config, clock.now() + DAY / 2)
+    clock.tick(STORE_EVERY - timedelta(seconds=1))
+    with capture_logs() as lines:
+        await watch.look()
+        assert lines == []
+        for _ in range(3):
+            clock.tick(STORE_EVERY)
+            await watch.look()
+    assert [line["about"] for line in lines] == ["store"]
+    assert watch.counts() == {"sessiongate_store_doubts": 1}
 
 
 async def test_a_store_that_is_away_is_no_news(
