@@ -193,8 +193,8 @@ class Accounts:
         await self._letting_go.close(lease)
 
     async def row_gone(self, lease: Lease) -> None:
-        """The store has lost its row: log it out, as nobody else can."""
-        self._letting_go.gone(lease)
+        """The store has no row of it: log it out where that was lost, as nobody else can."""
+        await self._letting_go.gone(lease)
         self._drop_empty()
 
     def end_later(self, row: StoredLease, opened: UpstreamSession) -> None:

@@ -122,10 +122,12 @@ class LeaseUsers(Protocol):
         """All leases, in no particular order."""
         ...
 
-    async def attach(self, lease_id: str, instance: str) -> LeaseState | None:
+    async def attach(
+        self, lease_id: str, instance: str, *, only_open: bool = False
+    ) -> LeaseState | None:
         """Use a lease. None where it is over: ending, lost or gone.
 
-        Those that were killed use it no longer.
+        `only_open`: and where it takes nobody new. Those that were killed use it no longer.
         """
         ...
 
@@ -138,8 +140,9 @@ class LeaseUsers(Protocol):
     ) -> bool | None:
         """Let go of a lease. True where nobody that lives uses it and no client has a home in it.
 
-        Then it is ending, and this instance, alone of all, has to log it out and remove it. None
-        where there is no such lease: it was removed, or the store has lost it.
+        Then it is ending, and this instance, alone of all, has to log it out and remove it. False
+        also for one that was removed in the last minutes. None where there is no such lease: the
+        store has lost it.
         `despite_homes`: also where clients have something in it, which is lost then. Not `ends`:
         it is left to whoever uses it next.
         """

@@ -78,9 +78,11 @@ class MeasuredLeaseUsers:
         """All leases."""
         return await self._measured(self._inner.look())
 
-    async def attach(self, lease_id: str, instance: str) -> LeaseState | None:
+    async def attach(
+        self, lease_id: str, instance: str, *, only_open: bool = False
+    ) -> LeaseState | None:
         """Use a lease."""
-        return await self._measured(self._inner.attach(lease_id, instance))
+        return await self._measured(self._inner.attach(lease_id, instance, only_open=only_open))
 
     async def retire(self, lease_id: str) -> None:
         """Let nobody new begin in it."""

@@ -54,7 +54,7 @@ class LeaseRelease:
                 changed = await self._rows.changed(lease.id) if self._shared else None
             await self._logouts.end(lease.id, changed or lease.session)
         elif last is None:
-            self.gone(lease)
+            self._is_lost(lease)
             self._end_gone()
         else:
             self._events.left_to_others(lease.id)
@@ -67,12 +67,22 @@ class LeaseRelease:
         _warn_of_loss(lease)
         await self._logouts.end(lease.id, lease.session)
 
-    def gone(self, lease: Lease) -> None:
-        """The store has lost it, so nobody else will log it out: soon, when nothing goes by it."""
-        if lease.id in self._gone:
-            return
-        _warn_of_loss(lease)
-        self._gone[lease.id] = lease
+    async def gone(self, lease: Lease) -> None:
+        """Its row is in the store no longer: another process has done with it, or it is lost."""
+        try:
+            lost = await self._rows.is_lost(lease.id)
+        except Unavailable:  # perhaps it is, and one more logout does no harm
+            lost = True
+        if lost:
+            self._is_lost(lease)
+        else:
+            self._events.left_to_others(lease.id)
+
+    def _is_lost(self, lease: Lease) -> None:
+        """Nobody else will log it out: soon, when nothing goes by it."""
+        if lease.id not in self._gone:
+            _warn_of_loss(lease)
+            self._gone[lease.id] = lease
 
     def retired(self, lease: Lease) -> None:
         """Tell other processes that it takes nobody new."""

@@ -15,16 +15,14 @@ import msgspec
 import structlog
 
 from sessiongate.errors import CapReached, StoreUnavailable, UpstreamUnavailable
-from sessiongate.gateway.credentials.sealing import Credentials, LeaseKey, NotOpened
+from sessiongate.gateway.credentials.sealing import LeaseKey, NotOpened
 from sessiongate.gateway.leases.tokens_in_use import TokensInUse
-from sessiongate.secret import Secret
+from sessiongate.gateway.leases.written_sessions import credentials_of, session_of
 from sessiongate.session import Person
 from sessiongate.store import port
 from sessiongate.store.gateway_port import LeaseState, LeaseUse, LeaseUsers
 from sessiongate.store.port import LeaseStore, StoredLease
-from sessiongate.wire.automation.client import RestSession
-from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
-from sessiongate.wire.zerto_client import ZVM_FORMS, ZvmSession, read_session, write_times
+from sessiongate.wire.vim.client import UpstreamSession
 
 SERVICE = Person("", port.SERVICE)
 """Stands for the service account among those of callers."""
@@ -146,7 +144,7 @@ class StoredLeases:
     async def fill(self, row: StoredLease, opened: UpstreamSession) -> None:
         """Keep what the session is used by. It is durable when this returns."""
         self._list(row.id, opened)
-        sealed = self._key.seal(row, _credentials(opened, self._server))
+        sealed = self._key.seal(row, credentials_of(opened, self._server))
         if not await self._store.replace(row, sealed):
             raise StoreUnavailable("the row of a new lease is gone")
         self._known[row.id] = sealed
@@ -195,7 +193,7 @@ class StoredLeases:
             uses = await self.look()
             use = uses.get(lease_id)
             if use is None:
-                return False
+                return not await self.is_lost(lease_id)
             if not use.instances - {self.instance}:
                 await self._hold(row, f"{_KEPT}{self._opened_as}")
             await self._users.detach(lease_id, self.instance, ends=False)
@@ -258,21 +256,26 @@ class StoredLeases:
         for row in sorted(rows, key=lambda row: _homes(uses.get(row.id))):
             use = uses.get(row.id)
             if use is not None and use.state is LeaseState.OPEN:
-                found = await self.attach(row)
-                if found is not None and not found.retired:
+                found = await self.attach(row, only_open=True)
+                if found is not None:
                     return found
         return None
 
-    async def attach(self, row: StoredLease) -> FoundLease | None:
-        """Use a lease. None where it is over, or cannot be used."""
+    async def attach(self, row: StoredLease, *, only_open: bool = False) -> FoundLease | None:
+        """Use a lease. None where it is over, or cannot be used.
+
+        `only_open`: or takes nobody new.
+        """
         opened = self.opened(row)
         if opened is None or self.was_kept(row) is False:
             return None
         # Before it is used: of several that start at once one has what a stop has kept, and others
         # must not be written down as its users, for whom it would never be logged out.
         held = await self._hold(row, self.instance) if row.holder.startswith(_KEPT) else row
-        state = await self._users.attach(row.id, self.instance) if held is not None else None
-        if state is None or held is None:
+        if held is None:
+            return None
+        state = await self._users.attach(row.id, self.instance, only_open=only_open)
+        if state is None:
             return None
         self._known[row.id] = held
         self._list(row.id, opened)
@@ -314,6 +317,10 @@ class StoredLeases:
             self._known.pop(lease_id, None)
         return last
 
+    async def is_lost(self, lease_id: str) -> bool:
+        """Whether the store has lost the row of a lease, so that nobody else logs it out."""
+        return await self._users.detach(lease_id, self.instance) is None
+
     async def clients(self, lease_id: str) -> list[str]:
         """Whose home it is, by the keys of their sessions."""
         return await self._users.clients(lease_id)
@@ -331,7 +338,7 @@ class StoredLeases:
         if not row.sealed or self.elsewhere(row):
             return None
         try:
-            return _opened(self._key.open(row))
+            return session_of(self._key.open(row))
         except (NotOpened, ValueError) as error:
             _log.error("a lease in the store cannot be used", lease=row.id, why=str(error))
             return None
@@ -372,27 +379,6 @@ def person_of(row: StoredLease) -> Person:
     """Whose session it is at the upstream."""
     provider, slash, name = row.account.partition("/")
     return Person(provider, name) if slash else SERVICE
-
-
-def _credentials(opened: UpstreamSession, server: str) -> Credentials:
-    form, key = opened.form.value, Secret(opened.user.key)
-    rest = opened.rest or RestSession("", Secret(""))
-    renewal = opened.renewal if isinstance(opened, ZvmSession) else None
-    told = (form, key, opened.token, rest.path, rest.token, server)
-    if renewal is None:
-        return Credentials(*told)
-    return Credentials(*told, renewal.refresh, write_times(renewal))
-
-
-def _opened(credentials: Credentials) -> UpstreamSession:
-    if credentials.form in ZVM_FORMS:
-        return read_session(
-            credentials.form, credentials.token, credentials.refresh, credentials.times
-        )
-    user = UserSession(credentials.key.reveal(), "", "", "")
-    path = credentials.rest_path
-    rest = RestSession(path, credentials.rest_token) if path else None
-    return UpstreamSession(WireForm(credentials.form), credentials.token, user, rest)
 
 
 def _homes(use: LeaseUse | None) -> int:

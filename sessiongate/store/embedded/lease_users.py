@@ -6,6 +6,11 @@ from datetime import timedelta
 
 from sessiongate.store.gateway_port import LeaseState, LeaseUse
 
+_USABLE = (LeaseState.OPEN, LeaseState.RETIRED)
+
+_REMOVED = 1000
+"""Leases of which it is remembered that they were removed: whoever uses one hears it in seconds."""
+
 
 class Use:
     """Who uses one lease, and which clients have their home in it."""
@@ -25,6 +30,8 @@ class LeaseUserTable:
         self._clock = clock
         self._silent_at: dict[str, float] = {}
         self.uses: dict[str, Use] = {}
+        self._removed: dict[str, None] = {}
+        """Leases that were removed lately, the oldest first."""
 
     def lives(self, instance: str) -> bool:
         """Whether this instance has been heard of lately."""
@@ -45,10 +52,19 @@ class LeaseUserTable:
             found.append(LeaseUse(lease, use.state, live, left, len(use.homes)))
         return found
 
-    async def attach(self, lease_id: str, instance: str) -> LeaseState | None:
+    def remove(self, lease_id: str) -> None:
+        """Forget a lease, but not at once that there was one."""
+        if self.uses.pop(lease_id, None) is not None:
+            self._removed[lease_id] = None
+            if len(self._removed) > _REMOVED:
+                del self._removed[next(iter(self._removed))]
+
+    async def attach(
+        self, lease_id: str, instance: str, *, only_open: bool = False
+    ) -> LeaseState | None:
         """Use a lease."""
         use = self.uses.get(lease_id)
-        if use is None or use.state not in (LeaseState.OPEN, LeaseState.RETIRED):
+        if use is None or use.state not in _USABLE[: 1 if only_open else 2]:
             return None
         use.instances = {instance, *filter(self.lives, use.instances)}
         return use.state
@@ -65,7 +81,7 @@ class LeaseUserTable:
         """Let go of a lease: whether it has to be logged out."""
         use = self.uses.get(lease_id)
         if use is None:
-            return None
+            return False if lease_id in self._removed else None
         use.instances = set(filter(self.lives, use.instances - {instance}))
         if use.instances or (use.homes and not despite_homes) or not ends:
             return False

@@ -53,7 +53,7 @@ class LeaseTable:
 
     def remove(self, lease_id: str) -> None:
         """Forget this lease, if there is one."""
-        self._users.uses.pop(lease_id, None)
+        self._users.remove(lease_id)
         lease = self._leases.pop(lease_id, None)
         if lease is not None:
             whose = lease.upstream, lease.account

@@ -93,6 +93,10 @@ class RedisKeys:
         """The key of an instance: it lives as long as that is there."""
         return self.lease_users[1] + name
 
+    def removed(self, lease_id: str) -> str:
+        """The key that says for some minutes that a lease was removed, and not lost."""
+        return f"{self._gateway}lease-removed:{lease_id}"
+
     def homes(self, lease_id: str) -> str:
         """The key of a set: the clients that have their home in a lease."""
         return f"{self._gateway}homes:{lease_id}"

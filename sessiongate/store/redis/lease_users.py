@@ -65,7 +65,7 @@ ATTACH = script(
     + """
 if not use then return false end
 local state = string.sub(use, 1, 1)
-if state ~= 'o' and state ~= 'r' then return false end
+if state ~= 'o' and (state ~= 'r' or ARGV[3] == '1') then return false end
 redis.call('HSET', KEYS[1], lease, state .. others() .. ',' .. instance)
 return state
 """,
@@ -87,7 +87,7 @@ return 1
 DETACH = script(
     _USERS
     + """
-if not use then return false end
+if not use then return redis.call('EXISTS', KEYS[4]) == 1 and 0 or false end
 local state, live = string.sub(use, 1, 1), others()
 if live ~= '' or ARGV[4] == '0' or (ARGV[3] == '0' and redis.call('SCARD', KEYS[3]) > 0) then
   redis.call('HSET', KEYS[1], lease, state .. live)
@@ -98,7 +98,7 @@ return 1
 """,
     full=True,
 )
-"""Let go of a lease. 1: it is this instance's to end; nothing: there is none."""
+"""Let go of a lease. 1: it is this instance's to end; nothing: there is none, and was none."""
 
 
 class RedisLeaseUsers:
@@ -128,10 +128,12 @@ class RedisLeaseUsers:
             found.append(LeaseUse(lease, LeaseState(state), users & live, left, int(homes)))
         return found
 
-    async def attach(self, lease_id: str, instance: str) -> LeaseState | None:
+    async def attach(
+        self, lease_id: str, instance: str, *, only_open: bool = False
+    ) -> LeaseState | None:
         """Use a lease."""
-        names = text(lease_id), text(instance)
-        state = await self._calls().run(ATTACH, self._keys.lease_users, *names)
+        told = text(lease_id), text(instance), int(only_open)
+        state = await self._calls().run(ATTACH, self._keys.lease_users, *told)
         return LeaseState(text_of(state)) if state is not None else None
 
     async def retire(self, lease_id: str) -> None:
@@ -142,7 +144,8 @@ class RedisLeaseUsers:
         self, lease_id: str, instance: str, *, despite_homes: bool = False, ends: bool = True
     ) -> bool | None:
         """Let go of a lease: whether it has to be logged out."""
-        keys = (*self._keys.lease_users, self._keys.homes(lease_id))
+        of_it = self._keys.homes(lease_id), self._keys.removed(lease_id)
+        keys = (*self._keys.lease_users, *of_it)
         told = text(lease_id), text(instance), int(despite_homes), int(ends)
         answer = await self._calls().run(DETACH, keys, *told)
         return None if answer is None else bool(answer)

@@ -5,6 +5,7 @@ Both are in the slot of the book: leases are few, and `reserve` must count those
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 
 from sessiongate.errors import CapReached, Unavailable
 from sessiongate.store.encoding import check_same_lease
@@ -13,8 +14,11 @@ from sessiongate.store.redis.keys import RedisKeys, lease_from, lease_row, text
 from sessiongate.store.redis.pipeline import Pipeline
 from sessiongate.store.redis.scripts import script
 
-# KEYS of all: the leases, the counts, who uses them, and the homes in this one. ARGV: the id, then
-# rows, which begin with whose they are.
+_REMOVED_FOR = timedelta(minutes=10) // timedelta(milliseconds=1)
+"""Milliseconds for which it is known that a lease was removed: who uses one hears it in seconds."""
+
+# KEYS of all: the leases, the counts, who uses them, the homes in this one, that it was removed.
+# ARGV: the id, then rows, which begin with whose they are.
 RESERVE = script("""
 local had = redis.call('HGET', KEYS[1], ARGV[1])
 if had then return had == ARGV[2] and 'ok' or 'kept' end
@@ -47,6 +51,7 @@ redis.call('HDEL', KEYS[3], ARGV[1])
 redis.call('DEL', KEYS[4])
 if not had then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('SET', KEYS[5], '', 'PX', ARGV[2])
 local whose = struct.unpack('>I4c0', had)
 if redis.call('HINCRBY', KEYS[2], whose, -1) <= 0 then redis.call('HDEL', KEYS[2], whose) end
 return 1
@@ -79,7 +84,7 @@ class RedisLeases:
             # Refused, or the caller has gone: nobody will log in for it. Where Redis does not hear
             # this either, it stays until its holder looks through `all`.
             with suppress(Unavailable):
-                calls.run(REMOVE, self._of(lease.id), name)
+                calls.run(REMOVE, self._of(lease.id), name, _REMOVED_FOR)
             raise
         if answer == b"full":
             raise CapReached("upstream", most, lease.account)
@@ -97,7 +102,7 @@ class RedisLeases:
 
     async def remove(self, lease_id: str) -> None:
         """Forget this lease."""
-        await self._calls().run(REMOVE, self._of(lease_id), text(lease_id))
+        await self._calls().run(REMOVE, self._of(lease_id), text(lease_id), _REMOVED_FOR)
 
     async def find(self, lease_id: str) -> StoredLease | None:
         """The lease of this id."""
@@ -113,4 +118,10 @@ class RedisLeases:
         return list(found.values())
 
     def _of(self, lease_id: str) -> tuple[str, ...]:
-        return (*self._keys.leases, self._keys.lease_users[0], self._keys.homes(lease_id))
+        keys = self._keys
+        return (
+            *keys.leases,
+            keys.lease_users[0],
+            keys.homes(lease_id),
+            keys.removed(lease_id),
+        )

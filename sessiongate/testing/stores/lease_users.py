@@ -65,7 +65,8 @@ class LeaseUserContract(Contract):
             await store.leases.remove(lease.id)
             assert await store.lease_users.look() == []
             assert await store.lease_users.attach(lease.id, "one") is None
-            assert await store.lease_users.detach(lease.id, "one") is None
+            assert await store.lease_users.detach(lease.id, "one") is False, "it was removed"
+            assert await store.lease_users.detach("never there", "one") is None
 
     async def test_sec_65_the_last_to_let_go_of_a_lease_has_to_end_it(self) -> None:
         async with self.opened() as store:
@@ -95,10 +96,12 @@ class LeaseUserContract(Contract):
             lease = await used(store, "one", "two")
             await users.retire(lease.id)
             await users.retire(lease.id)
+            assert await users.attach(lease.id, "four", only_open=True) is None
             assert await users.attach(lease.id, "three") is LeaseState.RETIRED
             found = await use_of(store, lease)
             assert found is not None
             assert found.state is LeaseState.RETIRED
+            assert "four" not in found.instances
             await users.retire("another")
 
     async def test_sec_65_a_killed_instance_keeps_no_lease(self) -> None:

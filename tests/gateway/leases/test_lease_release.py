@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from sessiongate.gateway.credentials.sealing import LeaseKey
 from sessiongate.gateway.leases.lease import Lease
@@ -16,7 +17,7 @@ from sessiongate.gateway.leases.stored_leases import SERVICE, StoredLeases
 from sessiongate.secret import Secret
 from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.embedded.leases import MemoryLeases
-from sessiongate.store.gateway_port import LeaseState
+from sessiongate.store.gateway_port import LeaseState, LeaseUse
 from sessiongate.store.port import StoredLease
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 from sessiongate.testing import FakeClock
@@ -105,7 +106,7 @@ async def test_sec_65_what_the_store_has_lost_is_logged_out_when_nothing_goes_by
     lease = await case.lease()
     lease.used_by["k1"] = 1
     case.rows.forget()
-    case.release.gone(lease)
+    await case.release.gone(lease)
     for _ in range(3):
         await case.second()
     assert case.there.ended == []
@@ -176,3 +177,49 @@ async def test_sec_65_what_could_not_be_kept_is_logged_out_once_whatever_else_is
     await case.release.close(two)
     await case.release.all_done()
     assert case.there.ended == [TOKEN.format(0), TOKEN.format(1)]
+
+
+@pytest.mark.parametrize("heard", ["let go", "at a stop", "looked"])
+async def test_what_another_process_has_had_done_with_is_neither_lost_nor_logged_out_again(
+    heard: str, case: Case
+) -> None:
+    lease = await case.lease()
+    await case.users.beat("there", FAR)
+    assert await case.users.attach(lease.id, "there") is LeaseState.OPEN
+    await case.rows.remove(lease.id)
+    with capture_logs() as lines:
+        if heard == "let go":
+            await case.release.close(lease)
+        elif heard == "at a stop":
+            await case.release.keep(lease)
+        else:
+            await case.release.gone(lease)
+        await case.second()
+    assert case.there.ended == []
+    assert lines == []
+
+
+async def test_what_takes_nobody_new_has_no_user_more(case: Case) -> None:
+    """It may come to that between the look at it and its use."""
+    lease = await case.lease()
+    users = Retiring(lease.id)
+    other = StoredLeases(
+        *("vc1", case.rows, users, LeaseKey(bytes(32)), "there", FakeClock().now, str)
+    )
+    users.uses = case.users.uses
+    assert await other.another(SERVICE, ()) is None
+    assert users.uses[lease.id].instances == {"here"}
+    assert users.uses[lease.id].state is LeaseState.RETIRED
+
+
+class Retiring(LeaseUserTable):
+    """A lease is retired as soon as somebody has looked."""
+
+    def __init__(self, lease_id: str) -> None:
+        super().__init__()
+        self._lease_id = lease_id
+
+    async def look(self) -> list[LeaseUse]:
+        found = await super().look()
+        await self.retire(self._lease_id)
+        return found
