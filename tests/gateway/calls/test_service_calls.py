@@ -6,9 +6,15 @@ import msgspec
 import pytest
 
 from sessiongate.errors import NoPermission, NoSession, NotSupported, OutcomeUnknown
+from sessiongate.gateway.calls.service_calls import ServiceCall
+from sessiongate.gateway.leases.lease import Lease
+from sessiongate.gateway.leases.tokens_in_use import TokensInUse
 from sessiongate.gateway.upstream_gateway import VCenterGateway
+from sessiongate.rules.relay_services import judge_service
+from sessiongate.secret import Secret
 from sessiongate.session import Session
 from sessiongate.wire.http import Answer
+from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 from sessiongate.wire.vim.relayed_service import read_service_call
 from tests.gateway.calls.test_rest_calls import ADA, Clients, House, clients_before
 from tests.gateway.test_accounts import KEY, session_of
@@ -167,3 +173,18 @@ async def test_who_may_and_what_is_never_sent(clients: Clients, house: Services)
         with pytest.raises(NotSupported):
             await ask(gate, method, session=worker, path=path)
     assert len(house.calls()) == sent
+
+
+def test_a_small_reply_waits_for_no_turn_and_a_large_one_does() -> None:
+    """Each search through a large one takes milliseconds; through a small one, less than a turn."""
+    read = read_service_call(document("", COOKIE, "PbmQueryProfile").encode())
+    call = ServiceCall("/pbm", read, judge_service("PbmQueryProfile"), (), TokensInUse())
+    user = UserSession(KEY, "svc", "", "")
+    lease = Lease("a", UpstreamSession(WireForm.SOAP, Secret("token"), user), 0.0)
+
+    def turns(inner: str) -> int:
+        answer = Answer(200, (("content-type", XML),), envelope(f"<r>{inner}</r>").encode())
+        return sum(1 for _ in call.reply(lease, session_of(ADA), answer).__await__())
+
+    assert turns("x" * 1000) == 0
+    assert turns("x" * 100_000) == 2
