@@ -6,6 +6,8 @@ protection groups live in it; so it ends with that client. In mode `shared` call
 
 import asyncio
 
+import msgspec
+
 from sessiongate.errors import Malformed
 from sessiongate.gateway.calls.call import CallUnderWay, LeaseRefused
 from sessiongate.gateway.calls.side_relay import SideRelay
@@ -51,7 +53,11 @@ class ZertoCall:
         self._addresses = addresses
 
     async def require_read(self) -> None:
-        """It was read whole."""
+        """It was read whole, and names our addresses, which become the ZVM's."""
+        request, there = self._request, self._addresses
+        if request.body and there.ours:
+            body = await _rewritten(Addresses(there.ours, there.theirs), request.body)
+            self._request = msgspec.structs.replace(request, body=body)
 
     async def ask(self, lease: Lease) -> Ask:
         """The request by this lease, whose token is good for it."""
@@ -83,16 +89,9 @@ class ZertoCall:
             await self._in_use.require_none_in_turns(answer.body)
         except TokenShown:
             raise self.under_way.reply_held_back("a token of the ZVM") from None
-        body = await self._rewritten(answer.body) if wire.is_text(answer) else answer.body
+        is_text = wire.is_text(answer)
+        body = await _rewritten(self._addresses, answer.body) if is_text else answer.body
         return Answer(answer.status, headers, body)
-
-    async def _rewritten(self, body: bytes) -> bytes:
-        parts: list[bytes] = []
-        for part in self._addresses.turned_parts(body):
-            if parts:
-                await asyncio.sleep(0)
-            parts.append(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class ZertoRelay:
@@ -123,11 +122,6 @@ class ZertoRelay:
         rules = self._rules
         verdict = judge_zerto(request.verb, request.path, request.query, rules.denied)
         addresses = Addresses(self._url, ours)
-        if request.body and ours:
-            back = Addresses(ours, self._url)
-            request = RelayedZerto(
-                request.verb, request.path, request.query, back.turned(request.body)
-            )
         call = ZertoCall(request, verdict, headers, self._renewals, self._in_use, addresses)
         if not rules.shared:
             with self._side.recorded(session, call.under_way):
@@ -153,3 +147,13 @@ class ZertoRelay:
                     await relay.checkouts.give_back(checkout)
             except LeaseRefused as refused:
                 refused.outcome()  # raises NoSession: its session has ended with the lease
+
+
+async def _rewritten(addresses: Addresses, body: bytes) -> bytes:
+    """A body of any size with its addresses rewritten: others have their turns meanwhile."""
+    parts: list[bytes] = []
+    for part in addresses.turned_parts(body):
+        if parts:
+            await asyncio.sleep(0)
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
