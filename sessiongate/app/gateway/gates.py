@@ -94,7 +94,7 @@ def gates_of(
     if not config.upstream:
         return {}
     key = lease_key(config.gateway.key_file, config.server.data_dir)
-    tokens = TokensInUse()  # of all tables: two may be of one server
+    tokens = tokens_of_servers(config.upstream)
     instance = f"{instance_of(config)}-{_new_id()[:8]}"  # this process, for as long as it runs
 
     def rows(name: str) -> StoredLeases:
@@ -108,7 +108,7 @@ def gates_of(
             _new_id,
             _opened_as(config.upstream[name]),
             _server(config.upstream[name].url),
-            tokens,
+            tokens[name],
         )
 
     journal.meters.upstreams = {name: UpstreamMeters() for name in config.upstream}
@@ -117,6 +117,28 @@ def gates_of(
         name: _gate(config, name, sessions, rows(name), store, key, journal, attempts, faults)
         for name in config.upstream
     }
+
+
+def tokens_of_servers(tables: Mapping[str, Upstream]) -> dict[str, TokensInUse]:
+    """What no client may be shown, by table: one for all tables of one server.
+
+    That is of one address, or of one certificate by its fingerprint. What a server names as its
+    token is looked for in its own replies alone: it could be a text that stands in another's.
+    """
+    servers: list[tuple[set[str], list[str]]] = []
+    for name, table in tables.items():
+        marks, names = {_server(table.url), *table.fingerprint}, [name]
+        others = []
+        for known, before in servers:
+            if marks & known:
+                marks, names = marks | known, names + before
+            else:
+                others.append((known, before))
+        servers = [*others, (marks, names)]
+    found: dict[str, TokensInUse] = {}
+    for _, names in servers:
+        found |= dict.fromkeys(names, TokensInUse())
+    return found
 
 
 def _new_id() -> str:

@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
-from sessiongate.app.gateway.gates import gates_of
+import pytest
+
+from sessiongate.app.gateway.gates import gates_of, tokens_of_servers
 from sessiongate.config import load
 from sessiongate.gateway.credentials.credential import Credential
 from sessiongate.gateway.credentials.passwords import REFUSED
+from sessiongate.gateway.leases.tokens_in_use import TokenShown
+from sessiongate.secret import Secret
+from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 from tests.gate import Gate
 
 DIGEST = bytes(32)
@@ -51,3 +56,41 @@ async def test_sec_58_tables_of_one_account_share_what_was_refused(
         left[name] = await one.refusals.left("soap", DIGEST, REFUSED)
         assert await one.refusals.left("rest", DIGEST, REFUSED) == 0
     assert left == {"one": REFUSED, "same": REFUSED, "other": 0, "elsewhere": 0}
+
+
+SERVERS = {
+    "one": {"url": "https://vc.example"},
+    "same address": {"url": "https://VC.example:443"},
+    "same certificate": {"url": "https://10.1.1.1", "fingerprint": "AB" * 32},
+    "and address": {"url": "https://vc.example", "fingerprint": "ab" * 32},
+    "other": {"url": "https://vc2.example", "fingerprint": "cd" * 32},
+    "other port": {"url": "https://vc.example:8443"},
+}
+
+
+def test_sec_60_what_a_server_calls_its_token_is_looked_for_in_its_own_replies_alone() -> None:
+    """Else it could name what stands in another's, whose clients would get no reply any more."""
+    told: dict[str, object] = {}
+    for name, more in SERVERS.items():
+        about = {**SETTINGS, **more, "username": "svc", "hosts": [f"{len(told)}.example"]}
+        key = name.replace(" ", "-")
+        told |= {f"upstream.{key}.{setting}": value for setting, value in about.items()}
+    tables = load(None, {}, told).upstream
+    found = tokens_of_servers(tables)
+    assert found.keys() == tables.keys()
+    numbers = {tokens: number for number, tokens in enumerate(dict.fromkeys(found.values()))}
+    together = [sorted(name for name in found if found[name] is one) for one in numbers]
+    assert sorted(together) == [
+        ["and-address", "one", "same-address", "same-certificate"],
+        ["other"],
+        ["other-port"],
+    ]
+    hostile = UserSession("com.vmware.vim25.ManagedObjectTypes", "svc", "", "")
+    opened = UpstreamSession(WireForm.SOAP, Secret("ManagedObjectReference"), hostile)
+    found["other"].put("lease", opened)
+    reply = (
+        b'<returnval xsi:type="ManagedObjectReference" type="com.vmware.vim25.ManagedObjectTypes"/>'
+    )
+    assert found["one"].cleaned(reply, "theirs", "ours") == reply
+    with pytest.raises(TokenShown):
+        found["other"].cleaned(reply, "theirs", "ours")
