@@ -75,6 +75,7 @@ class RequestReader(UploadReader):
         """Bytes have come."""
         at = self._at
         if at is _DONE:
+            self._drop_bytes(len(data))
             return
         buffer, held, writer = self._buffer, self._held_request, self._writer
         if (

@@ -25,6 +25,11 @@ from sessiongate.http.request_buffer import RequestBuffer
 # the kernel send a reset, and the peer would lose the reply that tells it why.
 _LINGER = 2.0
 
+# How many bytes of that are read and dropped; then nothing more is read, and the peer's sending
+# comes to rest. What was on its way when we refused is less: Linux holds up to 6 MiB for a receiver
+# (`tcp_rmem`). Who sends more has had our reply before, and a gigabyte costs us a second.
+DROPPED = 8 * 1024 * 1024
+
 # Connections above the cap that still get a 503. Beyond, words would cost more than they help.
 REFUSED_WITH_A_REPLY = 32
 
@@ -38,6 +43,7 @@ class TransportConnection(asyncio.Protocol):
     __slots__ = (
         "_at",
         "_buffer",
+        "_dropped",
         "_edge",
         "_eof",
         "_gone",
@@ -76,6 +82,8 @@ class TransportConnection(asyncio.Protocol):
             self.accepted = accepted
         self._at = _HEAD
         self._buffer = RequestBuffer()
+        self._dropped = 0
+        """Bytes that have come after the last that was looked at."""
         self._paused = False
         """Whether nothing is read for now."""
         self._eof = False
@@ -203,6 +211,12 @@ class TransportConnection(asyncio.Protocol):
         if not self._paused:
             self._paused = True
             self._transport.pause_reading()
+
+    def _drop_bytes(self, count: int) -> None:
+        """So many have come that nobody looks at."""
+        self._dropped += count
+        if self._dropped > DROPPED:
+            self._pause()
 
     def _mark_busy(self) -> None:
         """Something is under way: nobody else gets its place."""

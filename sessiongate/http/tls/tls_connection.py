@@ -1,10 +1,10 @@
 """TLS of one connection: what is between its socket and `connection`, from accept to goodbye.
 
-The event loop's own TLS tells nobody of a socket before its handshake is done, so that whoever says
-nothing takes descriptors that no limit counts. And it decrypts in one turn whatever has come: a
-peer whose records carry next to nothing (a key update, one byte) is worked for as long as it sends,
-and nobody else is. So the records are read and fed to OpenSSL here in small portions, while there
-is time in the turn of the loop; then the connection waits for its own, and nothing is read.
+The event loop's own TLS tells nobody of a socket before its handshake is done: no limit counts it.
+And it decrypts in one turn whatever has come, as long as a peer sends records that carry next to
+nothing (a key update, one byte). So records are read and fed to OpenSSL here in small portions,
+while there is time in the turn of the loop; then the connection waits for its own, and nothing is
+read.
 
 What is written is encrypted at once and held by the socket's transport alone, so its limits are the
 only ones: `connection` writes no more than a piece before the peer has read.
@@ -21,6 +21,7 @@ from sessiongate.http.connection import send_queue
 from sessiongate.http.connection.causes import HANDSHAKE_FAILED, USELESS_RECORDS
 from sessiongate.http.connection.connection import Connection
 from sessiongate.http.connection.peer import address_at
+from sessiongate.http.connection.transport_connection import DROPPED
 from sessiongate.http.refusal_log import note
 from sessiongate.http.tls.client_hello import RETRY, ClientHello
 from sessiongate.http.tls.tls_acceptor import TlsAcceptor
@@ -83,7 +84,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         self._rest = b""
         """What has come and is for a later turn."""
         self._useless = 0
-        """Bytes of records since the last that carried something."""
+        """Bytes of records since the last that carried something; after our goodbye, all bytes."""
         self._reading = True
         self._paused = False
         """Whether the connection wants no more for now."""
@@ -123,6 +124,10 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes have come."""
         if self._shut:
+            self._useless += nbytes  # it is read on for the peer's goodbye alone
+            if self._useless > DROPPED and self._reading:
+                self._reading = False
+                self._socket.pause_reading()
             return
         if self._rest or self._paused or self._stalled or self._queued:
             self._rest += _BUFFER[:nbytes]
@@ -228,15 +233,13 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
     def close(self) -> None:
         """Say goodbye after what was written, and wait for the peer's.
 
-        The wait is for what is still on its way: closing on unread bytes makes the kernel send a
-        reset, and the peer would lose what it has not read yet.
+        What is on its way comes meanwhile: closing on unread bytes is a reset, and loses the reply.
         """
         if self._shut:
             return
         self._shut = True
         self._rest = b""
-        # Most often it raises, since the peer's goodbye is still to come.
-        with contextlib.suppress(ssl.SSLError):
+        with contextlib.suppress(ssl.SSLError):  # most often, as the peer's is still to come
             self._object.unwrap()
         self._flush()
         if self._eof:
@@ -313,8 +316,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
                 self._hello = ClientHello()
             return
         except ssl.SSLError as error:
-            # OpenSSL's reason is one of its own words.
-            self._fail(error.reason or type(error).__name__)
+            self._fail(error.reason or type(error).__name__)  # the reason is OpenSSL's own word
             self._shut = True
             self._flush()
             self._socket.close()

@@ -6,6 +6,7 @@ import pytest
 
 from sessiongate.http.bounds.admission import MADE_ROOM, TOO_MANY
 from sessiongate.http.bounds.idle_sockets import PATIENCE
+from sessiongate.http.connection.transport_connection import DROPPED
 from sessiongate.http.message import Reply, Request
 from tests.http.connection.test_request_reader import KIB, NAMED, House, declared
 from tests.http.wires import GET, Wire, done, turn
@@ -122,3 +123,20 @@ async def test_sec_74_who_has_made_room_is_heard_no_more() -> None:
     await turn()
     assert gone.out == said
     assert gone.connection.task is None
+
+
+async def test_sec_73_after_a_refusal_a_bounded_number_of_bytes_is_read() -> None:
+    """They are dropped; who sends on and on would have been read for as long as the reply lasts."""
+    house = House()
+    wire = house.wire()
+    wire.connection.data_received(b"GET / HTTP/1.1\r\n\r\n")
+    assert wire.out[:12] == b"HTTP/1.1 400"
+    for _ in range(DROPPED // (64 * KIB)):
+        wire.connection.data_received(bytes(64 * KIB))
+        assert wire.reading
+    wire.connection.data_received(b"a")
+    assert not wire.reading
+    house.time.at += 10
+    wire.connection.expire()
+    wire.connection.connection_lost(None)
+    assert house.admission.inside == 0

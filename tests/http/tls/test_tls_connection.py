@@ -17,6 +17,7 @@ from sessiongate.http.bounds.loop_turns import SLICE
 from sessiongate.http.connection.causes import HANDSHAKE_FAILED, USELESS_RECORDS
 from sessiongate.http.connection.edge import Edge
 from sessiongate.http.connection.held_request import SMALL
+from sessiongate.http.connection.transport_connection import DROPPED
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.tls import tls_connection as tls
@@ -235,6 +236,18 @@ async def test_a_goodbye_is_said_after_the_reply_and_the_peers_is_waited_for(
         house.socket.come(house.peer.data(b"and nothing is read"))
         while not house.socket.closed:
             await turn()
+
+
+async def test_sec_73_after_a_goodbye_a_bounded_number_of_bytes_is_read(house: House) -> None:
+    """They are not even decrypted; but a gigabyte took a second of the processor's time."""
+    house.socket.come(house.peer.data(b"GET / HTTP/1.1\r\n\r\n"))
+    assert house.socket.ended
+    read = 0
+    while house.socket.reading and read < 2 * DROPPED:
+        house.socket.come(bytes(PORTION))
+        read += PORTION
+    assert DROPPED < read <= DROPPED + PORTION
+    assert not house.socket.closed
 
 
 async def test_who_is_gone_at_once_is_closed_at_once(house: House) -> None:
