@@ -143,6 +143,7 @@ def test_sec_80_what_a_start_refuses_is_known_before_it(kind: str, tmp_path: Pat
     with pytest.raises(ConfigError) as told:
         Shipping(path, None)
     assert told.value.problems == [f"audit.file: {problem}"]
+    assert problem.count(str(path)) == 1 or kind == "no directory"
     assert not (tmp_path / "victim").exists()
 
 
