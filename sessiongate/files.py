@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sessiongate.errors import ConfigError
-from sessiongate.holders import names_of, way_to
+from sessiongate.holders import Way, names_of, way_to
 from sessiongate.remedies import because
 
 LARGEST = 16 << 20
@@ -80,30 +80,35 @@ def _open_past_links(path: Path, flags: int) -> int:
     try:
         for name in whole.relative_to(start).parts[:-1]:
             here /= name
-            above, below = below, _open_at(here, step, below)
+            above, below = below, _open_at(here, step, below, whole)
             os.close(above)
-        number = _open_at(whole, flags | _CAREFULLY, below)
+        number = _open_at(whole, flags | _CAREFULLY, below, whole)
     finally:
         os.close(below)
     if os.fstat(number).st_nlink > 1:
         os.close(number)
-        raise _in_other_hands(whole, "has a second name")
+        raise _in_other_hands(whole, "has a second name", whole)
     return number
 
 
-def _open_at(path: Path, flags: int, directory: int) -> int:
-    """Open the last name of a path in a directory that is open, unless it is a link."""
+def _open_at(path: Path, flags: int, directory: int, named: Path) -> int:
+    """Open the last name of a path in a directory that is open, unless it is a link.
+
+    `named` is the file that it is on the way to.
+    """
     try:
         return os.open(path.name, flags | os.O_NOFOLLOW, 0o600, dir_fd=directory)
     except OSError as problem:
         if problem.errno == errno.ELOOP or path.is_symlink():
-            raise _in_other_hands(path, "is a link") from None
+            raise _in_other_hands(path, "is a link", named) from None
         raise
 
 
-def _in_other_hands(path: Path, what: str) -> OSError:
+def _in_other_hands(path: Path, what: str, named: Path) -> OSError:
+    # Whoever tells this says first which file it is about.
+    which = "it" if path == named else path
     why = (
-        f"{path} {what}, which another account may have made, and root writes nothing there; name"
+        f"{which} {what}, which another account may have made, and root writes nothing there; name"
         " the file itself, in a directory that only root may write"
     )
     return OSError(errno.EPERM, why, str(path))
@@ -199,6 +204,11 @@ def keep_root_out(directory: Path) -> None:
 def _is_there_for_root(directory: Path) -> bool:
     """Whether there is anything. Raises OSError where the way to it is in other hands."""
     way = way_to(directory)
+    _refuse_in_other_hands(directory, way)
+    return way.there
+
+
+def _refuse_in_other_hands(directory: Path, way: Way) -> None:
     others = way.holders - {0}
     if way.objection or others:
         why = way.objection or (
@@ -207,7 +217,26 @@ def _is_there_for_root(directory: Path) -> bool:
             " directory to root"
         )
         raise OSError(errno.EPERM, why, str(directory))
-    return way.there
+
+
+def keep_root_from(path: Path) -> None:
+    """Refuse a name to make or remove that another account could lead elsewhere, where we are root.
+
+    Raises OSError for such a one, FileNotFoundError where its directory is not there. A name in a
+    directory of everybody's with the sticky bit is good: what we put there nobody else replaces.
+    """
+    if os.geteuid() == 0:
+        way = way_to(path, but_its_end=True)
+        _refuse_in_other_hands(path.parent, way)
+        if not way.there:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+
+
+def remove_own(path: Path) -> None:
+    """Take a name of our own away, if it is there. Raises OSError, as `keep_root_from` does too."""
+    with contextlib.suppress(FileNotFoundError):
+        keep_root_from(path)
+        path.unlink()
 
 
 def make_directory(path: Path) -> None:

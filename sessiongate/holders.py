@@ -40,8 +40,11 @@ class Way:
     """Which list makes holders of accounts that own nothing: a clause that begins with a comma."""
 
 
-def way_to(path: Path) -> Way:
-    """Look at the way to this path, as far as there is one."""
+def way_to(path: Path, *, but_its_end: bool = False) -> Way:
+    """Look at the way to this path, as far as there is one.
+
+    `but_its_end`: not at what has its last name, if anything has.
+    """
     here, names, links = Path("/"), list(path.absolute().parts[1:]), 0
     holders: set[int] = set()
     hint = ""
@@ -61,6 +64,8 @@ def way_to(path: Path) -> Way:
             end = None if names else (found.st_uid, found.st_gid)
             return Way(frozenset(holders), not names, objection, end, hint)
         name = names.pop(0)
+        if but_its_end and not names:
+            return Way(frozenset(holders), there=True, hint=hint)
         if name == "..":
             here = here.parent
             continue

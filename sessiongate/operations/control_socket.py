@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from sessiongate.errors import ConfigError
+from sessiongate.files import keep_root_from
 from sessiongate.holders import names_of
 
 # A Unix socket's name holds 107 bytes on Linux, 103 on macOS.
@@ -36,7 +37,7 @@ def control_address(data_dir: Path, worker: int = 0) -> str:
     path = socket_path(data_dir)
     if worker:
         path = path.with_name(f"{path.name}.{worker}")
-    if path.parent != data_dir.resolve() and (why := objection_to(path, {os.geteuid()})):
+    if path.parent != data_dir.resolve() and (why := _objection_of_ours(path)):
         raise ConfigError(
             [
                 f"server.data_dir: its name is too long for a socket in it, and {path} will not do:"
@@ -45,6 +46,17 @@ def control_address(data_dir: Path, worker: int = 0) -> str:
             ]
         )
     return f"unix:{path}"
+
+
+def _objection_of_ours(path: Path) -> str:
+    """Why a server of this account may not listen there, "" where it may."""
+    if why := objection_to(path, {os.geteuid()}):
+        return why
+    try:
+        keep_root_from(path)  # also the directories above
+    except OSError as refused:
+        return f"of {path.parent}, {refused.strerror}"
+    return ""
 
 
 def objection_to(path: Path, users: Collection[int]) -> str:

@@ -27,7 +27,7 @@ from sessiongate.errors import (
     SessionGateError,
     StoreUnavailable,
 )
-from sessiongate.files import open_own, own_directory
+from sessiongate.files import open_own, own_directory, remove_own
 from sessiongate.rules.access import SYSTEM_VIEW
 from sessiongate.rules.token import TOKEN_BYTES, hex_token
 from sessiongate.secret import Secret
@@ -157,7 +157,7 @@ class LocalLogin:
         taken = await self._tickets.take(digest, "local", self._clock.now())
         path = offer.folder / digest.hex()
         with suppress(OSError, Overloaded):  # used up, it opens nothing; later ones push it out
-            await self._on_a_thread(lambda: path.unlink(missing_ok=True))
+            await self._on_a_thread(lambda: remove_own(path))
         if taken is None or principal is None or principal.name != taken.subject:
             refused = BadCredentials("the local ticket is unknown, used, expired or another user's")
             raise refused.of_somebody(*principal.person) if principal is not None else refused

@@ -7,11 +7,12 @@ there whole or not at all: whoever finds it finds a server that listens.
 import errno
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from sessiongate.files import open_own, read_named
+from sessiongate.files import open_own, read_named, remove_own
 
 
 class DevUser(msgspec.Struct, frozen=True):
@@ -47,13 +48,14 @@ class DevServer(msgspec.Struct, frozen=True):
 def write_ready_file(path: Path, server: DevServer) -> None:
     """Put it there. Raises OSError."""
     fresh = path.with_name(f".{path.name}.{server.pid}")
-    fresh.unlink(missing_ok=True)
+    remove_own(fresh)
     try:
         with os.fdopen(open_own(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
             file.write(server.as_json() + b"\n")
         fresh.replace(path)
     except OSError:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            remove_own(fresh)
         raise
 
 
@@ -79,13 +81,13 @@ def clear_ready_file(path: Path) -> None:
     except ValueError:
         why = "there is a file that no such server has written: name another, or remove it"
         raise FileExistsError(errno.EEXIST, why, str(path)) from None
-    path.unlink(missing_ok=True)
+    remove_own(path)
 
 
 def remove_ready_file(path: Path, pid: int) -> None:
     """Take it away if it is of the server in this process, and not of one that came after it."""
     try:
         if read_ready_file(path).pid == pid:
-            path.unlink()
+            remove_own(path)
     except (OSError, ValueError):
         return

@@ -23,7 +23,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sessiongate.errors import ConfigError
-from sessiongate.files import is_there, make_directory, own_directory, read_named, read_own
+from sessiongate.files import (
+    is_there,
+    make_directory,
+    open_own,
+    own_directory,
+    read_named,
+    read_own,
+    remove_own,
+)
 from sessiongate.remedies import because
 from sessiongate.secret import Secret
 from sessiongate.tls.local_ca import CA_NAME, Pair, may_sign, new_ca, new_leaf
@@ -366,9 +374,9 @@ def _put_pair(directory: Path, stem: str, pair: Pair, chain: Sequence[x509.Certi
 
 def _write(path: Path, content: bytes, mode: int) -> None:
     try:
-        path.unlink(missing_ok=True)
+        remove_own(path)
         # Made with its mode, not given it afterwards: nobody gets to open a key in between.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        handle = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()

@@ -16,6 +16,7 @@ from sessiongate.app.run_all import Step, each_of
 from sessiongate.app.server import Server
 from sessiongate.app.supplied import Supplied
 from sessiongate.app.workers.supervisor import Supervisor
+from sessiongate.app.workers.worker_sockets import WorkerSockets
 from sessiongate.config import Config, load
 from sessiongate.errors import ConfigError, StoreUnavailable
 from tests.app import file_identity
@@ -210,14 +211,14 @@ async def test_without_an_operations_listener_there_is_none(tmp_path: Path) -> N
 
 
 async def test_no_worker_has_one_either(tmp_path: Path) -> None:
-    supervisor = Supervisor(settings(tmp_path / "data", admin__listen="off"), ["/nowhere"])
     (tmp_path / "data").mkdir()
-    supervisor._open_doors()
+    sockets = WorkerSockets(settings(tmp_path / "data", admin__listen="off"))
+    sockets.open()
     try:
-        assert list(supervisor._operations()) == []
-        assert [name for own in supervisor._own for name in own if name == "operations"] == []
+        assert list(sockets.operations()) == []
+        assert "operations" not in sockets.of(0)
     finally:
-        supervisor._close_doors()
+        sockets.close()
     config = settings(tmp_path / "data", admin__listen="off")
     server = Server(config, Supplied(sockets=InheritedSockets(1, {})))
     assert (await server.start()).operations == ""

@@ -16,7 +16,7 @@ from sessiongate.app.listeners import operations_of
 from sessiongate.config import Address, Config
 from sessiongate.config.addresses import LONGEST_SOCKET_PATH
 from sessiongate.errors import ConfigError
-from sessiongate.http.listening.sockets import bind_socket, is_answered
+from sessiongate.http.listening.sockets import bind_socket, in_other_hands, is_answered
 
 
 class Port(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ def _bound(address: str) -> str:
 
 def _socket_problem(path: str, made: Path) -> str:
     """Why no socket can be had at this path, "" where one can. `made` is what a start makes."""
-    why = _obstacle(Path(path)) or _unbindable(Path(path), made)
+    why = in_other_hands(path) or _obstacle(Path(path)) or _unbindable(Path(path), made)
     return f"listen: unix:{path} cannot be had: {why}" if why else ""
 
 

@@ -13,21 +13,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import structlog
 
-from sessiongate.app.listeners import (
-    CONSOLE,
-    OPERATIONS,
-    InheritedSockets,
-    console_url,
-    operations_of,
-    without,
-)
+from sessiongate.app.listeners import InheritedSockets
 from sessiongate.app.reload import PARENTS, Reread, changes, merged
 from sessiongate.app.server import Server
 from sessiongate.app.setup.prepare import certificates_of, instance_of
@@ -36,11 +28,9 @@ from sessiongate.app.setup.signing_key import signing_key_of
 from sessiongate.app.started import Announce, Started
 from sessiongate.app.supplied import Supplied
 from sessiongate.app.workers.worker_environment import VARIABLE, WorkerEnvironment
+from sessiongate.app.workers.worker_sockets import WorkerSockets
 from sessiongate.config import Config
-from sessiongate.config.addresses import is_loopback
 from sessiongate.errors import ConfigError
-from sessiongate.http.listening.sockets import bind_socket
-from sessiongate.operations.control_socket import control_address
 from sessiongate.telemetry.tracebacks import traced
 
 # A worker that does not answer by then has something that waiting will not mend.
@@ -118,10 +108,7 @@ class Supervisor:
         self._config = config
         self._reread = reread
         self._command = command
-        self._shared: dict[str, socket.socket] = {}
-        self._own: list[dict[str, socket.socket]] = []
-        self._without: list[str] = []
-        self._without_console = ""
+        self._sockets = WorkerSockets(config)
         self._workers: dict[int, asyncio.subprocess.Process] = {}
         # One process at a time begins or ends in a worker's place.
         self._changing = [asyncio.Lock() for _ in range(config.server.workers)]
@@ -136,9 +123,9 @@ class Supervisor:
         instance_of(config)
         signing_key_of(config)
         try:
-            self._open_doors()
+            self._sockets.open()
         except BaseException:
-            self._close_doors()  # a socket's file would stay behind
+            self.close()  # a socket's file would stay behind
             raise
         stop, replace = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -147,16 +134,16 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, replace.set)
 
         def started() -> None:
-            operations = ", ".join(url for _, url in self._operations())
+            operations = ", ".join(url for _, url in self._sockets.operations())
             announce(
                 Started(
-                    self._addresses(),
+                    self._sockets.addresses(),
                     served,
                     has_users(config),
                     operations,
-                    tuple(self._without),
-                    self._console(),
-                    self._without_console,
+                    tuple(self._sockets.without),
+                    self._sockets.console(),
+                    self._sockets.without_console,
                 )
             )
 
@@ -176,9 +163,15 @@ class Supervisor:
             try:
                 await asyncio.gather(*(self._end(process) for process in self._workers.values()))
             finally:
-                self._close_doors()
+                self.close()
         if failed is not None:
             raise failed
+
+    def close(self) -> None:
+        """Let go of the sockets, and of the line to the workers."""
+        self._sockets.close()
+        for number in (self._alive, self._life):
+            os.close(number)
 
     def _stop_at_once(self) -> None:
         """Stop the workers a second time, at which they wait for nothing more."""
@@ -195,70 +188,15 @@ class Supervisor:
                 group.create_task(self._keep(number))
             group.create_task(self._replace_when(replace))
 
-    def _open_doors(self) -> None:
-        config = self._config
-        problems: list[str] = []
-        for address in config.server.listen:
-            try:
-                self._shared[str(address)] = bind_socket(str(address))
-            except ConfigError as error:
-                problems += error.problems
-        if problems:
-            raise ConfigError([f"server.{problem}" for problem in problems])
-        for number in range(config.server.workers):
-            # Commands speak to the first worker, and that one to the others; ports are in a row.
-            control = control_address(config.server.data_dir, number)
-            own = {control: bind_socket(control)}
-            self._own.append(own)
-            if config.admin.listen is None:
-                continue
-            try:
-                own[OPERATIONS] = bind_socket(str(operations_of(config.admin.listen, number)))
-            except ConfigError as error:
-                self._without.append(without("admin.listen", config, error))
-        if config.console.listen is not None:
-            try:
-                self._own[0][CONSOLE] = bind_socket(str(config.console.listen))
-            except ConfigError as error:
-                self._without_console = without("console.listen", config, error)
-
-    def _close_doors(self) -> None:
-        for sockets in (self._shared, *self._own):
-            for opened in sockets.values():
-                path = opened.getsockname() if opened.family == socket.AF_UNIX else None
-                opened.close()
-                if path:
-                    Path(path).unlink(missing_ok=True)
-        for number in (self._alive, self._life):
-            os.close(number)
-
-    def _addresses(self) -> tuple[str, ...]:
-        return tuple(_address_of(opened) for opened in self._shared.values())
-
-    def _console(self) -> str:
-        opened = self._own[0].get(CONSOLE)
-        return console_url(self._config, _address_of(opened)) if opened is not None else ""
-
-    def _operations(self) -> Iterable[tuple[str, str]]:
-        address = self._config.admin.listen
-        if address is None:
-            return
-        encrypted = not (self._config.server.plain_http or is_loopback(address.host or "::1"))
-        scheme = "" if address.path else "https://" if encrypted else "http://"
-        for number, sockets in enumerate(self._own):
-            if OPERATIONS in sockets:
-                asked = str(operations_of(address, number))
-                yield asked, scheme + _address_of(sockets[OPERATIONS])
-
     async def _start(self, number: int) -> asyncio.subprocess.Process:
         """A worker that answers. Raises ConfigError for one that does not come to that."""
-        mine = {**self._shared, **self._own[number]}
-        sockets = {name: opened.fileno() for name, opened in mine.items()}
+        sockets = self._sockets.of(number)
         try:
             listening, ready = os.pipe()
         except OSError as error:
             raise _not_started(number, error) from None
-        others = tuple(self._operations()), tuple(self._without), self._without_console
+        opened = self._sockets
+        others = tuple(opened.operations()), tuple(opened.without), opened.without_console
         place = msgspec.json.encode(
             WorkerEnvironment(number, sockets, ready, self._alive, *others)
         ).decode()
@@ -383,13 +321,6 @@ async def _read(pipe: int) -> bytes:
     finally:
         loop.remove_reader(pipe)
     return os.read(pipe, 16)
-
-
-def _address_of(opened: socket.socket) -> str:
-    if opened.family == socket.AF_UNIX:
-        return f"unix:{opened.getsockname()}"
-    host, port = opened.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def supervise(

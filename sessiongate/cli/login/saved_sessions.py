@@ -19,7 +19,7 @@ from sessiongate.cli.login.guardian import SECONDS, TRIES
 from sessiongate.cli.login.targets import Target
 from sessiongate.cli.output import Exit, fail
 from sessiongate.client import Session
-from sessiongate.files import open_own, own_directory, read_own
+from sessiongate.files import open_own, own_directory, read_own, remove_own
 from sessiongate.holders import names_of
 from sessiongate.secret import Secret
 
@@ -102,8 +102,7 @@ def end(kept: SavedSession) -> bool:
     """Log out of it. True where none is left at the server; only then is it forgotten."""
     if not kept.session().logout(tries=TRIES, timeout=SECONDS):
         return False
-    with suppress(FileNotFoundError):
-        (place_of(_SESSIONS) / (kept.name + _ENDING)).unlink()
+    remove_own(place_of(_SESSIONS) / (kept.name + _ENDING))
     return True
 
 

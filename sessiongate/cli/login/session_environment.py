@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from sessiongate.cli.login.govc_cache import write_cache
 from sessiongate.cli.login.targets import Dialect, Target
 from sessiongate.client import Session
-from sessiongate.files import open_own, read_named
+from sessiongate.files import keep_root_out, open_own, read_named
 
 HEADER_FILE = "header"
 _OURS = ("SESSION", "URL", "KEY", "EXPIRES", "HEADER", "SESSION_FILE", "DEPTH", "PROMPT")
@@ -41,7 +41,7 @@ class PrivateDirectory:
     def __init__(self) -> None:
         """Make it: where the system keeps what lasts as long as a login, or among other such."""
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-        parent = runtime if runtime and os.access(runtime, os.W_OK) else None
+        parent = runtime if runtime and _is_for_us(Path(runtime)) else None
         self.path = Path(tempfile.mkdtemp(prefix="sessiongate-", dir=parent))
 
     def write(self, name: str, data: bytes) -> Path:
@@ -57,6 +57,17 @@ class PrivateDirectory:
     def remove(self) -> None:
         """Remove it and all in it."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _is_for_us(directory: Path) -> bool:
+    """Whether we may write it and, where we are root, nobody else holds it: `sudo -E` has that of
+    the account before.
+    """
+    try:
+        keep_root_out(directory)
+    except OSError:
+        return False
+    return os.access(directory, os.W_OK)
 
 
 def environment_of(

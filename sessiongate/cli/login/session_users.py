@@ -8,10 +8,11 @@ import os
 import select
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sessiongate.files import null_device
+from sessiongate.files import null_device, remove_own
 
 What = Mapping[str, Any]
 
@@ -43,7 +44,8 @@ class SessionUsers:
         """
         if self._listening is None:
             return
-        Path(self._listening.getsockname()).unlink(missing_ok=True)
+        with suppress(OSError):  # another account has taken its directory over
+            remove_own(Path(self._listening.getsockname()))
         if greeting is not None:
             self._admit(greeting)
         self._listening.close()

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 from sessiongate.http.bounds.admission import Admission
 from sessiongate.http.connection.arrivals import Arrivals
@@ -23,7 +22,7 @@ from sessiongate.http.connection.edge import Edge
 from sessiongate.http.connection.send_queue import bound
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listening.accept_loop import AcceptLoop
-from sessiongate.http.listening.sockets import bind_socket, inode_of, path_of
+from sessiongate.http.listening.sockets import bind_socket, inode_of, path_of, remove_socket
 from sessiongate.http.message import Handler, Streams
 from sessiongate.http.tls.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls.tls_connection import Tls
@@ -121,9 +120,8 @@ class Listener:
 
     def _remove_path(self) -> None:
         """Take our Unix socket's name away, unless a successor already listens under it."""
-        path = self._edge.unix_path
-        if path is not None and self._inode is not None and inode_of(path) == self._inode:
-            Path(path).unlink(missing_ok=True)
+        if self._edge.unix_path is not None:
+            remove_socket(self._edge.unix_path, self._inode)
 
     def _tick(self) -> None:
         self._timer = self._edge.loop.call_later(_SWEEP_EVERY, self._tick)

@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 from sessiongate.errors import ConfigError
-from sessiongate.files import set_socket_mode
+from sessiongate.files import keep_root_from, remove_own, set_socket_mode
 from sessiongate.remedies import remedy
 
 # Connections that the kernel holds for us before we accept: a whole site logging in after a
@@ -126,6 +126,8 @@ def _tcp_socket(address: str) -> socket.socket:
 def _unix_socket(path: str, mode: int) -> socket.socket:
     if not path.startswith("/"):
         raise ConfigError(["listen: a Unix socket needs an absolute path: unix:/path"])
+    if why := in_other_hands(path):
+        raise ConfigError([f"listen: unix:{path} cannot be had: {why}"])
     _clear_stale(path)
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -143,6 +145,21 @@ def _unix_socket(path: str, mode: int) -> socket.socket:
     return opened
 
 
+def in_other_hands(path: str) -> str:
+    """Why root makes no Unix socket there, "" where it may: it would be led wherever others like.
+
+    They would also have what clients send there, as they may put a socket of their own in its
+    place.
+    """
+    try:
+        keep_root_from(Path(path))
+    except FileNotFoundError:
+        return ""  # whoever binds says so
+    except OSError as refused:
+        return f"of {Path(path).parent}, {refused.strerror}"
+    return ""
+
+
 def _clear_stale(path: str) -> None:
     """Remove a socket that a server left behind. A live one, or another kind of file, stays."""
     try:
@@ -152,7 +169,7 @@ def _clear_stale(path: str) -> None:
         return
     with contextlib.suppress(FileNotFoundError):
         if not is_answered(path):
-            Path(path).unlink(missing_ok=True)
+            remove_own(Path(path))
 
 
 def is_answered(path: str) -> bool:
@@ -177,3 +194,13 @@ def inode_of(path: str | None) -> int | None:
         return Path(path).lstat().st_ino if path is not None else None
     except OSError:
         return None
+
+
+def remove_socket(path: str, inode: int | None) -> None:
+    """Take a Unix socket's name away, unless another file has it by now.
+
+    One that somebody else could have led elsewhere meanwhile stays, where we are root.
+    """
+    if inode is not None and inode_of(path) == inode:
+        with contextlib.suppress(OSError):
+            remove_own(Path(path))

@@ -40,12 +40,11 @@ async def test_sec_90_a_fault_that_nobody_foresaw_is_not_the_end_of_the_workers(
     ]
     assert [line.get("error") for line in lines] == ["ValueError", "OSError", None]
     assert "hunter2" not in str(lines)
-    supervisor._close_doors()
+    supervisor.close()
 
 
 async def test_no_file_for_a_worker_is_not_the_end_of_the_others(tmp_path: Path) -> None:
     supervisor = Supervisor(load(None, {}, {"server.data_dir": str(tmp_path)}), ["/nowhere/at/all"])
-    supervisor._own = [{}]
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
@@ -54,12 +53,11 @@ async def test_no_file_for_a_worker_is_not_the_end_of_the_others(tmp_path: Path)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert caught.value.problems == ["worker 0 cannot be started: Too many open files"]
-    supervisor._close_doors()
+    supervisor.close()
 
 
 async def test_no_room_for_a_worker_is_not_the_end_of_the_others(tmp_path: Path) -> None:
     supervisor = Supervisor(load(None, {}, {"server.data_dir": str(tmp_path)}), ["/nowhere/at/all"])
-    supervisor._own = [{}]
     with pytest.raises(ConfigError, match="worker 0 cannot be started: No such file"):
         await supervisor._start(0)
-    supervisor._close_doors()
+    supervisor.close()

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import pwd
 import re
 import socket
 import stat
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,69 @@ async def test_no_other_file_is_replaced_by_a_socket(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         await bind_socket(f"unix:{path}")
     assert path.read_text() == "mine"
+
+
+NOBODY = pwd.getpwnam("nobody")
+ROOT_ALONE = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+
+
+@ROOT_ALONE
+@each("planted", ["nothing", "a link", "a stale socket"])
+async def test_sec_80_root_makes_no_socket_where_another_account_may_lead_it(planted: str) -> None:
+    """Nor removes what has its name: that may be in whatever directory the link leads to."""
+    with tempfile.TemporaryDirectory(prefix="sessiongate-sockets-") as name:
+        around = Path(name)
+        theirs, roots = around / "theirs", around / "roots"
+        theirs.mkdir()
+        roots.mkdir()
+        folder = theirs
+        if planted == "a link":
+            folder = theirs / "run"
+            folder.symlink_to(roots)
+        elif planted == "a stale socket":
+            with socket.socket(socket.AF_UNIX) as dead:
+                dead.bind(str(theirs / "door"))
+        os.chown(theirs, NOBODY.pw_uid, NOBODY.pw_gid)
+        before = sorted(around.rglob("*"))
+        with pytest.raises(ConfigError) as caught:
+            await bind_socket(f"unix:{folder}/door")
+        [problem] = caught.value.problems
+        assert problem.startswith(
+            f"listen: unix:{folder}/door cannot be had: of {folder}, it is in"
+        )
+        assert "the hands of nobody" in problem
+        assert "run the command as that account, or give the directory to root" in problem
+        assert sorted(around.rglob("*")) == before
+
+
+@ROOT_ALONE
+async def test_a_directory_of_everybodys_with_the_sticky_bit_may_have_roots_socket() -> None:
+    with tempfile.TemporaryDirectory(prefix="sessiongate-sockets-") as name:
+        folder = Path(name) / "all"
+        folder.mkdir()
+        folder.chmod(0o1777)
+        door = await bind_socket(f"unix:{folder}/door")
+        await door.stop(NOW)
+        assert list(folder.iterdir()) == []
+        folder.chmod(0o777)
+        with pytest.raises(ConfigError, match="is writable for all; take that right away"):
+            await bind_socket(f"unix:{folder}/door")
+
+
+@ROOT_ALONE
+async def test_sec_80_root_removes_no_name_that_was_led_elsewhere_meanwhile() -> None:
+    with tempfile.TemporaryDirectory(prefix="sessiongate-sockets-") as name:
+        above, elsewhere = Path(name) / "above", Path(name) / "elsewhere"
+        (above / "run").mkdir(parents=True)
+        elsewhere.mkdir()
+        path = above / "run" / "door"
+        door = await bind_socket(f"unix:{path}")
+        os.link(path, elsewhere / "door")  # the same file, in a directory of root's
+        (above / "run").rename(above / "before")
+        (above / "run").symlink_to(elsewhere)
+        os.chown(above, NOBODY.pw_uid, NOBODY.pw_gid)
+        await door.stop(NOW)
+        assert (elsewhere / "door").exists()
 
 
 @each(
