@@ -27,7 +27,7 @@ _LINGER = 2.0
 
 # How many bytes of that are read and dropped; then nothing more is read, and the peer's sending
 # comes to rest. What was on its way when we refused is less: Linux holds up to 6 MiB for a receiver
-# (`tcp_rmem`). Who sends more has had our reply before, and a gigabyte costs us a second.
+# (net.ipv4.tcp_rmem). Who sends more has had our reply before, and a gigabyte costs us a second.
 DROPPED = 8 * 1024 * 1024
 
 # Connections above the cap that still get a 503. Beyond, words would cost more than they help.
