@@ -7,7 +7,8 @@ privileges, `lockout` when a name may be tried; `passwords` may be set, `passwor
 typed one; `marks` bounds what normalising takes. `locale` chooses a language of `locales_known`.
 `relay` judges what clients call through us, with `relay_reads` of what only reads; `relay_rest`
 does it of the Automation API, `relay_services` of other services, `relay_zerto` of a ZVM,
-`transfers` of files, in `byte_ranges`. `audit_chain` links the audit, `pace` says how often is too
-often, `store_url` reads addresses of stores, `xml_text` knows what XML holds. `forward_auth` judges
-what proxies ask, `leaks` which `agents` leave sessions, `upstream_clients` there.
+`transfers` of files, in `byte_ranges`. `audit_chain` links the audit, `pace` what is too often,
+`store_url` reads addresses of stores, `xml_text` and `toml_errors` know XML and TOML.
+`forward_auth` judges what proxies ask, `leaks` whose `agents` leave sessions, `upstream_clients`
+there.
 """

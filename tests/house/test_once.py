@@ -49,7 +49,6 @@ def test_a_name_of_a_class_is_one_rooms() -> None:
 
 
 OPENED_ELSEWHERE = {
-    "sessiongate/tls/certificates.py": "makes its files anew: O_EXCL",
     "sessiongate/messages.py": "the package's own files",
     "sessiongate/dialects/api_page/front_page.py": "the package's own files",
     "sessiongate/tls/server.py": "by the name of a descriptor that was judged",
