@@ -29,7 +29,7 @@ from sessiongate.service.account_changes import AccountChanges
 from sessiongate.service.extension_login import Extension, Extensions
 from sessiongate.service.housekeeping import sweep
 from sessiongate.service.impersonation import Impersonation
-from sessiongate.service.local_ticket_login import LocalLogin, Offer
+from sessiongate.service.local_ticket_login import LocalLogin, TicketOffer
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.tickets import Tickets
@@ -149,7 +149,7 @@ class Gate:
             self.store,
             self.clock,
             self.journal,
-            Offer(folder, "local") if offered else None,
+            TicketOffer(folder, "local") if offered else None,
         )
 
     async def sweep(self) -> int:

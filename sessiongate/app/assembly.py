@@ -14,7 +14,7 @@ from sessiongate.app.services import Core, Services, services_of
 from sessiongate.app.setup.roles_and_users import roles_of
 from sessiongate.app.supplied import Supplied
 from sessiongate.app.token_verifiers import verifiers_of
-from sessiongate.audit.forwarding import Shipping
+from sessiongate.audit.forwarding import AuditForwarder
 from sessiongate.audit.journal import Journal
 from sessiongate.audit.logged_calls import LoggedCalls
 from sessiongate.clock import SystemClock
@@ -42,7 +42,7 @@ class Assembly:
         self.store = MeasuredStore(store, self.meters)
         self.hasher = supplied.hasher or parts.hasher_of(config)
         self.verifiers = verifiers_of(config)
-        self.shipping = Shipping(config.audit.file, config.audit.syslog)
+        self.shipping = AuditForwarder(config.audit.file, config.audit.syslog)
         self.journal = Journal(
             self.clock,
             self.store.audit,

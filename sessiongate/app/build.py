@@ -25,7 +25,7 @@ from sessiongate.identity.plugin import BuiltProvider, Plugin, PluginContext
 from sessiongate.identity.port import IdentityProvider
 from sessiongate.identity.tokens.port import provider_of
 from sessiongate.rules.access import no_such_role
-from sessiongate.service.account_changes import Named
+from sessiongate.service.account_changes import ConfiguredNames
 from sessiongate.service.extension_login import PROVIDER as EXTENSIONS
 from sessiongate.service.extension_login import Extension
 from sessiongate.service.sessions import Sessions
@@ -140,10 +140,10 @@ def extensions_of(config: Config) -> dict[str, Extension]:
     return registered
 
 
-def named_by(config: Config) -> Named:
+def named_by(config: Config) -> ConfiguredNames:
     """Whom these settings name."""
     clients = config.dialects.appliance.clients
-    return Named(
+    return ConfiguredNames(
         frozenset([*config.identity, *map(provider_of, config.tokens)]),
         {
             CLIENTS: {name.casefold(): (client.role,) for name, client in clients.items()},

@@ -31,7 +31,7 @@ from sessiongate.rules.locale import server_default
 from sessiongate.service.account_changes import AccountChanges
 from sessiongate.service.extension_login import Extensions
 from sessiongate.service.impersonation import Impersonation
-from sessiongate.service.local_ticket_login import LocalLogin, Offer
+from sessiongate.service.local_ticket_login import LocalLogin, TicketOffer
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Sessions
 from sessiongate.service.tickets import Tickets
@@ -121,7 +121,7 @@ def _ways_in(
 ) -> WaysIn:
     sessions, store, clock, journal = core.sessions, core.store, core.clock, core.journal
     vsphere = config.dialects.vsphere
-    tickets = Offer(config.server.data_dir / "local-tickets", vsphere.default)
+    tickets = TicketOffer(config.server.data_dir / "local-tickets", vsphere.default)
     offer = tickets if vsphere.local_tickets else None
     return WaysIn(
         provider=vsphere.default,

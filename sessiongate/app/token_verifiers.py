@@ -55,7 +55,7 @@ def _saml(name: str, issuer: TokenIssuer, grants: Grants) -> TokenVerifier:
     ]
     if problems:
         raise ConfigError(problems)
-    expected = saml.Expected(
+    expected = saml.ExpectedAssertion(
         issuer.issuer, issuer.audience, issuer.name_attribute or "", issuer.groups_attribute
     )
     verifier: TokenVerifier = saml.SamlVerifier(name, expected, certificates, grants)
@@ -72,7 +72,7 @@ def _certificates(setting: str, file: Path) -> list[x509.Certificate]:
 
 
 def _oidc(name: str, issuer: TokenIssuer, grants: Grants) -> TokenVerifier:
-    expected = oidc.Expected(
+    expected = oidc.ExpectedToken(
         issuer.issuer,
         issuer.audience,
         issuer.name_claim,

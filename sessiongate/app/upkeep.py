@@ -7,7 +7,7 @@ from datetime import datetime
 from sessiongate.app import build as parts
 from sessiongate.app.assembly import Assembly
 from sessiongate.app.listeners import InheritedSockets
-from sessiongate.audit.ageing import Ageing
+from sessiongate.audit.age_clock import AgeClock
 from sessiongate.audit.intake import OfflineIntake
 from sessiongate.clock import machine_time
 from sessiongate.config import Config
@@ -31,7 +31,7 @@ class Upkeep:
         self._sockets = sockets
         self._intake = OfflineIntake(made.config.server.data_dir, made.journal)
         self._changes = made.changes
-        self._ageing: Ageing | None = None
+        self._ageing: AgeClock | None = None
 
     async def begin(self, seen: datetime | None) -> None:
         """Take over what the store has from before, and end what nobody should have any more.
@@ -41,7 +41,7 @@ class Upkeep:
         """
         made, number = self._assembly, self._sockets.number
         data_dir = made.config.server.data_dir
-        self._ageing = Ageing(data_dir / f"ages.{number}", made.clock, machine_time, seen)
+        self._ageing = AgeClock(data_dir / f"ages.{number}", made.clock, machine_time, seen)
         for name, one in made.providers.items():
             self._changes.watch(name, one.provider)
         await parts.welcome_back(made.hasher, made.sessions)

@@ -70,7 +70,7 @@ class _Receiver(Protocol):
     def close(self) -> None: ...
 
 
-class Shipping:
+class AuditForwarder:
     """Takes each event to where the settings say. `close` in the end.
 
     Raises ConfigError for a file that cannot be written. A syslog is first spoken to when there is
@@ -86,7 +86,7 @@ class Shipping:
             receivers.append(_File(file) if number is None else OwnOutput(number))
         if syslog is not None:
             receivers.append(_Syslog(syslog))
-        self._carriers = [_Carrier(one, most_waiting) for one in receivers]
+        self._carriers = [_ReceiverQueue(one, most_waiting) for one in receivers]
 
     def __call__(self, line: bytes) -> None:
         """Ship a copy of an event. Never blocks, never raises."""
@@ -107,7 +107,7 @@ class Shipping:
             carrier.join(until)
 
 
-class _Carrier:
+class _ReceiverQueue:
     """One receiver's queue, and the thread that empties it."""
 
     def __init__(self, receiver: _Receiver, most_waiting: int) -> None:

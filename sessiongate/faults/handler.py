@@ -34,7 +34,7 @@ _JSON = (("content-type", "application/json"), ("cache-control", "no-store"))
 _PLAIN = ("content-type", "text/plain; charset=utf-8")
 
 
-class Met(msgspec.Struct, frozen=True):
+class MatchedRequest(msgspec.Struct, frozen=True):
     """A request, and what it meets."""
 
     hit: Hit
@@ -80,7 +80,7 @@ class FaultyHandler:
         hit = rules.decide(asked, self._state.now())
         if hit is None:
             return await self._handler(request)
-        met = Met(hit, asked, session, request)
+        met = MatchedRequest(hit, asked, session, request)
         with self._breakable():
             await self._state.note(hit, asked)
             reply = await _CARRIED_OUT.get(hit.fault, FaultyHandler._inside)(self, met)
@@ -110,35 +110,35 @@ class FaultyHandler:
         if tasks:
             await asyncio.wait(tasks, timeout=_PATIENCE)
 
-    async def _inside(self, met: Met) -> Reply:
+    async def _inside(self, met: MatchedRequest) -> Reply:
         """What guard, store or roles say decides."""
         with meeting(met.hit):
             return await self._handler(met.request)
 
-    async def _end_sessions(self, met: Met) -> Reply:
+    async def _end_sessions(self, met: MatchedRequest) -> Reply:
         await end_sessions(self._sessions, self._state.store, met.hit, met.session)
         return await self._handler(met.request)
 
-    async def _cap(self, met: Met) -> Reply:
+    async def _cap(self, met: MatchedRequest) -> Reply:
         """In SOAP and VI/JSON a vCenter's own front refuses, elsewhere our body is the vendor's."""
         if met.hit.args["body"] == "vendor" and met.asked.dialect in ("soap", "vi-json"):
             return Reply(503, (_PLAIN,), b"503 Service Unavailable")
         return await self._inside(met)
 
-    async def _slow(self, met: Met) -> Reply:
+    async def _slow(self, met: MatchedRequest) -> Reply:
         args = met.hit.args
         span, jitter = _number(args["seconds"]), _number(args["jitter"])
         await self._sleep(max(0.0, span + jitter * (2 * met.hit.draw - 1)))
         return dribbled(await self._handler(met.request), args["dribble"])
 
-    async def _hang(self, met: Met) -> Reply:
+    async def _hang(self, met: MatchedRequest) -> Reply:
         with self._state.until_removed(met.hit.id) as over:
             met.request.when_gone(over.set)
             with suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), _number(met.hit.args["seconds"]))
         return Reply(503, cut=CutOff())
 
-    async def _status(self, met: Met) -> Reply:
+    async def _status(self, met: MatchedRequest) -> Reply:
         args = met.hit.args
         if args["after"]:
             _close_download(await self._handler(met.request))
@@ -147,7 +147,7 @@ class FaultyHandler:
             headers.append(("retry-after", str(args["retry_after"])))
         return Reply(int(_number(args["status"])), tuple(headers), str(args["body"]).encode())
 
-    async def _cut(self, met: Met) -> Reply:
+    async def _cut(self, met: MatchedRequest) -> Reply:
         """The work is done, and its reply breaks off: before its head, where it has no body."""
         reply = await self._handler(met.request)
         args, fault = met.hit.args, met.hit.fault
@@ -163,7 +163,7 @@ class FaultyHandler:
         _close_download(reply)
         return reply
 
-    async def _version(self, met: Met) -> Reply:
+    async def _version(self, met: MatchedRequest) -> Reply:
         """A server of that release knows no newer one in an address of VI/JSON."""
         request = met.request
         wanted = version_in(request.path) if met.asked.dialect == "vi-json" else ()
@@ -172,25 +172,25 @@ class FaultyHandler:
             return self._routes.route_of(request.path).refuse(request, newer)
         return await self._inside(met)
 
-    async def _token(self, met: Met) -> Reply:
+    async def _token(self, met: MatchedRequest) -> Reply:
         if met.asked.operation == REFRESH and not met.hit.args["refresh"]:
             refused = openid.EXPIRED_REFRESH_TOKEN
             return Reply(refused.status, _JSON, openid.write_refusal(refused))
         return await self._inside(met)
 
-    async def _skewed(self, met: Met) -> Reply:
+    async def _skewed(self, met: MatchedRequest) -> Reply:
         reply = await self._inside(met)
         reply.date = skewed_date(met.hit)
         return reply
 
-    async def _advance(self, met: Met) -> Reply:
+    async def _advance(self, met: MatchedRequest) -> Reply:
         by = met.hit.args["by"]
         with suppress(ValueError):  # it is as late as it can be
             await self._state.advance(by if isinstance(by, timedelta) else timedelta(0))
         return await self._handler(met.request)
 
 
-_CARRIED_OUT: Mapping[str, Callable[[FaultyHandler, Met], Awaitable[Reply]]] = {
+_CARRIED_OUT: Mapping[str, Callable[[FaultyHandler, MatchedRequest], Awaitable[Reply]]] = {
     "session.expire": FaultyHandler._end_sessions,
     "session.terminate": FaultyHandler._end_sessions,
     "session.forget": FaultyHandler._end_sessions,

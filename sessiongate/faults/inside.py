@@ -34,7 +34,7 @@ from sessiongate.store.port import Store
 R = TypeVar("R", bound=Callable[..., Awaitable[Any]])
 
 
-class Meeting:
+class FaultUnderWay:
     """A request and the fault that it meets, until its reply."""
 
     def __init__(self, hit: Hit) -> None:
@@ -44,13 +44,13 @@ class Meeting:
         """The token of the session at an upstream that has ended for this request."""
 
 
-_MEETING: ContextVar[Meeting | None] = ContextVar("sessiongate_fault", default=None)
+_MEETING: ContextVar[FaultUnderWay | None] = ContextVar("sessiongate_fault", default=None)
 
 
 @contextmanager
 def meeting(hit: Hit) -> Iterator[None]:
     """What is done for a request meanwhile meets this fault; tasks that it leaves behind do not."""
-    one = Meeting(hit)
+    one = FaultUnderWay(hit)
     token = _MEETING.set(one)
     try:
         yield
@@ -66,7 +66,7 @@ def hit_of(fault: str) -> Hit | None:
     return hit if hit is not None and hit.fault == fault else None
 
 
-def meeting_of(family: str) -> Meeting | None:
+def meeting_of(family: str) -> FaultUnderWay | None:
     """The meeting, where the request under way meets a fault whose name begins so."""
     one = _MEETING.get()
     if one is None or one.hit is None or not one.hit.fault.startswith(family):

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from sessiongate.errors import CapReached, NoSession, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.faults.book import Hit
-from sessiongate.faults.inside import Meeting, meeting_of
+from sessiongate.faults.inside import FaultUnderWay, meeting_of
 from sessiongate.faults.slow import Sleep
 from sessiongate.http.message import Request
 from sessiongate.http.router import Routes
@@ -55,7 +55,7 @@ class UpstreamFaults:
         """The same for logins of callers at a vCenter."""
         return cast("HttpUpstream", _FaultyLogins(self, http))
 
-    def answer(self, meeting: Meeting, hit: Hit, ask: Ask) -> Answer | None:
+    def answer(self, meeting: FaultUnderWay, hit: Hit, ask: Ask) -> Answer | None:
         """What is answered in the upstream's place; None where it is asked itself.
 
         Raises UpstreamUnavailable where it is away.
@@ -123,7 +123,7 @@ class _FaultyExchange:
 
     async def _send(
         self,
-        meeting: Meeting,
+        meeting: FaultUnderWay,
         ask: Ask,
         within: timedelta | None,
         sent: Callable[[], Awaitable[Answer]],
@@ -203,7 +203,7 @@ def _opens_session(ask: Ask) -> bool:
     return named and (in_rest or zerto.address(path) == zerto.START)
 
 
-def _is_rotten(meeting: Meeting, hit: Hit, ask: Ask) -> bool:
+def _is_rotten(meeting: FaultUnderWay, hit: Hit, ask: Ask) -> bool:
     """Whether it goes by the session that has ended: the one by which its request went first.
 
     That one can still be logged out; with `half` it can also be asked about itself.

@@ -41,7 +41,7 @@ _MEANING = frozenset("/\\.;%?#")
 _LONGEST = 16_384
 
 
-class Asked(msgspec.Struct, frozen=True, gc=False):
+class ProxiedRequest(msgspec.Struct, frozen=True, gc=False):
     """What a client wants from the application behind the proxy."""
 
     method: str
@@ -55,7 +55,7 @@ class AccessRule(msgspec.Struct, frozen=True, kw_only=True):
     """Who may do what, at which host, below which path."""
 
     host: str = ""
-    """As in `Asked`; "" fits every host."""
+    """As in `ProxiedRequest`; "" fits every host."""
     path: str = ""
     """As `plain_path` reads it, without a slash at its end; "" is the whole host."""
     methods: frozenset[str] = frozenset()
@@ -87,7 +87,7 @@ class AccessVerdict(Enum):
     """The path would decide, and may be read in two ways."""
 
 
-def parse_request(method: str, host: str, target: str) -> Asked:
+def parse_request(method: str, host: str, target: str) -> ProxiedRequest:
     """What is asked for, from a request line's method and target, and a Host.
 
     Raises Malformed for what no proxy would forward in one meaning: the answer is no.
@@ -99,7 +99,7 @@ def parse_request(method: str, host: str, target: str) -> Asked:
     return (_read_request_cached if short else _read_request)(method, host, path)
 
 
-def _read_request(method: str, host: str, path: str) -> Asked:
+def _read_request(method: str, host: str, path: str) -> ProxiedRequest:
     if _METHOD.fullmatch(method) is None:
         raise Malformed("the method is none")
     if _HOST.fullmatch(host) is None:
@@ -111,7 +111,7 @@ def _read_request(method: str, host: str, path: str) -> Asked:
     name_and_port = host_and_port(host)
     if name_and_port is None or not name_and_port[0]:
         raise Malformed("the host is none")
-    return Asked(method, name_and_port[0], path)
+    return ProxiedRequest(method, name_and_port[0], path)
 
 
 def plain_path(path: str) -> str | None:
@@ -144,7 +144,9 @@ def _is_folded(letter: str) -> bool:
     return not letter.isascii() and not _MEANING.isdisjoint(normalize("NFKC", letter))
 
 
-def decide(rules: Sequence[AccessRule], wanted: Asked, roles: Collection[str]) -> AccessVerdict:
+def decide(
+    rules: Sequence[AccessRule], wanted: ProxiedRequest, roles: Collection[str]
+) -> AccessVerdict:
     """What comes of it for a session of these roles. Without any rules it is allowed.
 
     A path that comes close to a rule's is odd, too: some applications make no difference. They

@@ -35,7 +35,7 @@ from sessiongate.session import Ended, Person, Principal, Session
 _NOTICED = timedelta(seconds=5)
 
 
-class Finds(Protocol):
+class FindsAccounts(Protocol):
     """A provider that knows its accounts without their passwords."""
 
     async def find(self, account: Account) -> Principal | None:
@@ -167,7 +167,7 @@ class AccountChanges:
 
 
 async def end_outdated(
-    sessions: LiveSessions, providers: Mapping[str, Finds], told: Sequence[Event]
+    sessions: LiveSessions, providers: Mapping[str, FindsAccounts], told: Sequence[Event]
 ) -> int:
     """End sessions whose account is another or gone, and those older than a change in `told`.
 
@@ -185,7 +185,7 @@ async def end_outdated(
     return await sessions.end_each(outdated, Ended.USER_CHANGED)
 
 
-class Named(msgspec.Struct, frozen=True):
+class ConfiguredNames(msgspec.Struct, frozen=True):
     """Whom the settings name.
 
     Clients of the appliance dialect, extensions, providers and issuers of tokens come and go with
@@ -199,7 +199,7 @@ class Named(msgspec.Struct, frozen=True):
 
 
 async def end_if_unnamed(
-    sessions: LiveSessions, named: Named, path: Path, seen: datetime | None
+    sessions: LiveSessions, named: ConfiguredNames, path: Path, seen: datetime | None
 ) -> None:
     """End the sessions that these settings no longer stand behind; `seen` is None for none at all.
 
@@ -219,7 +219,9 @@ async def end_if_unnamed(
         _write(path, msgspec.json.encode(named))
 
 
-async def end_unnamed(sessions: LiveSessions, named: Named, before: Named | None) -> int:
+async def end_unnamed(
+    sessions: LiveSessions, named: ConfiguredNames, before: ConfiguredNames | None
+) -> int:
     """End sessions whose account, role or provider the settings no longer name. How many.
 
     A provider is gone where the settings `before` had it. One that they did not have either is left
@@ -230,14 +232,14 @@ async def end_unnamed(sessions: LiveSessions, named: Named, before: Named | None
     return await sessions.end_each(outdated, Ended.USER_CHANGED)
 
 
-def _is_outdated(session: Session, named: Named, gone: frozenset[str]) -> bool:
+def _is_outdated(session: Session, named: ConfiguredNames, gone: frozenset[str]) -> bool:
     accounts = named.accounts.get(session.provider)
     if accounts is None:
         return session.provider in gone
     return accounts.get(session.principal) != session.roles
 
 
-async def _has_changed(session: Session, provider: Finds) -> bool:
+async def _has_changed(session: Session, provider: FindsAccounts) -> bool:
     try:
         found = await provider.find(parse_account(session.principal))
     except BadCredentials:  # not a name, so nobody's
@@ -250,7 +252,7 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _read(path: Path) -> Named | None:
+def _read(path: Path) -> ConfiguredNames | None:
     with suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode(read_own(path), type=Named)
+        return msgspec.json.decode(read_own(path), type=ConfiguredNames)
     return None

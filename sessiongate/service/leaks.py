@@ -55,7 +55,7 @@ class LeakReport(msgspec.Struct, kw_only=True):
     """Who left most sessions comes first."""
 
 
-class _Happened(msgspec.Struct, frozen=True):
+class _SessionChange(msgspec.Struct, frozen=True):
     """One opening (`reason` is None) or end."""
 
     at: datetime
@@ -77,7 +77,7 @@ class RecentSessions:
     def __init__(self, clock: Clock, most: int = MOST_KEPT) -> None:
         self._clock = clock
         self._began = clock.now()
-        self._events: deque[_Happened] = deque(maxlen=most)
+        self._events: deque[_SessionChange] = deque(maxlen=most)
 
     def opened(self, session: Session) -> None:
         """A session was opened."""
@@ -112,7 +112,7 @@ class RecentSessions:
             return
         agent = session.user_agent[:LONGEST]
         facts = (session.provider, session.principal, agent, session.ip_address)
-        self._events.append(_Happened(self._clock.now(), reason, facts))
+        self._events.append(_SessionChange(self._clock.now(), reason, facts))
 
 
 class LeakFinder:

@@ -53,7 +53,7 @@ _MOST_WAITING = 64
 T = TypeVar("T")
 
 
-class Offer(msgspec.Struct, frozen=True):
+class TicketOffer(msgspec.Struct, frozen=True):
     """Where local tickets are written, and the provider of names without a domain of their own."""
 
     folder: Path
@@ -70,7 +70,7 @@ class LocalLogin:
         tickets: TicketStore,
         clock: Clock,
         journal: Journal,
-        offer: Offer | None,
+        offer: TicketOffer | None,
     ) -> None:
         self._sessions = sessions
         self._logins = logins
@@ -96,7 +96,7 @@ class LocalLogin:
             await self._journal.refused(_ISSUE, user_name, client, error)
             raise
 
-    async def _issue(self, offer: Offer, user_name: str, client: Client) -> str:
+    async def _issue(self, offer: TicketOffer, user_name: str, client: Client) -> str:
         if not _may_read(client):
             raise Malformed("a local ticket is only for a caller on the server's own host")
         principal = await self._logins.principal(user_name, offer.provider, client)
@@ -148,7 +148,12 @@ class LocalLogin:
             raise
 
     async def _redeem(
-        self, offer: Offer, user_name: str, password: Secret, client: Client, locale: str | None
+        self,
+        offer: TicketOffer,
+        user_name: str,
+        password: Secret,
+        client: Client,
+        locale: str | None,
     ) -> Opened:
         # What may fail without the ticket comes before it is used up.
         self._logins.locale_of(locale)

@@ -113,7 +113,7 @@ async def searched(store: Lister, search: SessionSearch, now: datetime) -> Found
 
 async def found_among(sessions: AsyncIterator[Session], search: SessionSearch) -> FoundSessions:
     """Those of these that fit."""
-    found: Picked[Session] = Picked(search)
+    found: PageCollector[Session] = PageCollector(search)
     async for session in sessions:
         if search.name is not None and session.principal.lower() != search.name:
             continue
@@ -123,7 +123,7 @@ async def found_among(sessions: AsyncIterator[Session], search: SessionSearch) -
     return FoundSessions(found.results(), found.more, found.total)
 
 
-class Picked(Generic[R]):
+class PageCollector(Generic[R]):
     """Takes what fits, one by one, and keeps what is to be handed out."""
 
     def __init__(self, search: SessionSearch, *, more: bool = False) -> None:

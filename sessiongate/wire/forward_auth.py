@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from sessiongate.errors import Malformed, NoSession
-from sessiongate.rules.forward_auth import Asked, parse_request
+from sessiongate.rules.forward_auth import ProxiedRequest, parse_request
 from sessiongate.wire.carriers import (
     BEARER,
     REST_COOKIE,
@@ -61,13 +61,13 @@ _MOST_METHODS = 8
 Headers = Iterable[tuple[str, str]]
 
 
-def of_forward_auth(headers: Headers) -> Asked:
+def of_forward_auth(headers: Headers) -> ProxiedRequest:
     """What X-Forwarded-Method, -Host and -Uri say, each given once. Raises Malformed."""
     found = _each_once(headers, ("x-forwarded-method", "x-forwarded-host", "x-forwarded-uri"))
     return parse_request(*found)
 
 
-def of_auth_request(headers: Headers) -> Asked:
+def of_auth_request(headers: Headers) -> ProxiedRequest:
     """What X-Original-Method and X-Original-URL say, each given once. Raises Malformed."""
     method, url = _each_once(headers, ("x-original-method", "x-original-url"))
     parts = _URL.fullmatch(url)
@@ -77,12 +77,12 @@ def of_auth_request(headers: Headers) -> Asked:
     return parse_request(method, parts[1], target if target.startswith("/") else f"/{target}")
 
 
-def of_ext_authz(method: str, host: str, path: str) -> Asked:
+def of_ext_authz(method: str, host: str, path: str) -> ProxiedRequest:
     """What the request itself says, with the path behind that of the endpoint. Raises Malformed."""
     return parse_request(method, host, path.removeprefix(EXT_AUTHZ) or "/")
 
 
-def readings(wanted: Asked, headers: Headers) -> list[Asked]:
+def readings(wanted: ProxiedRequest, headers: Headers) -> list[ProxiedRequest]:
     """The same as it came, and with each method that an application may take in its place.
 
     Some take one out of a header such as X-HTTP-Method-Override, of which servers read any sign in
@@ -100,7 +100,7 @@ def readings(wanted: Asked, headers: Headers) -> list[Asked]:
     others = sorted(methods - {"", wanted.method})
     if len(others) > _MOST_METHODS:
         raise Malformed("the method is given in too many ways")
-    return [wanted, *(Asked(method, wanted.host, wanted.path) for method in others)]
+    return [wanted, *(ProxiedRequest(method, wanted.host, wanted.path) for method in others)]
 
 
 def _each_once(headers: Headers, names: tuple[str, ...]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sessiongate.audit.forwarding import Shipping, file_problem
+from sessiongate.audit.forwarding import AuditForwarder, file_problem
 from sessiongate.errors import ConfigError
 from tests.peers.ports import free_port
 from tests.until import PATIENCE, wait_until
@@ -59,7 +59,7 @@ def events(logs: list[Any]) -> list[str]:
 
 def test_sec_70_a_file_gets_every_event_as_a_line(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
-    ship = Shipping(file, None)
+    ship = AuditForwarder(file, None)
     ship(b'{"event":"one"}')
     ship('{"event":"zwei: ü"}'.encode())
     ship.close()
@@ -72,7 +72,7 @@ def test_sec_70_a_file_gets_every_event_as_a_line(tmp_path: Path) -> None:
 
 def test_a_file_that_was_moved_away_is_opened_anew(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
-    ship = Shipping(file, None)
+    ship = AuditForwarder(file, None)
     ship(b"before")
     wait_until(lambda: file.read_text() == "before\n")
     file.rename(tmp_path / "audit.1")
@@ -86,7 +86,7 @@ def test_sec_70_a_syslog_gets_every_event(tmp_path: Path) -> None:
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(("127.0.0.1", 0))
     receiver.settimeout(PATIENCE)
-    ship = Shipping(None, f"udp:127.0.0.1:{receiver.getsockname()[1]}")
+    ship = AuditForwarder(None, f"udp:127.0.0.1:{receiver.getsockname()[1]}")
     ship(b'{"event":"one"}')
     ship.close()
     data = receiver.recv(65536)
@@ -100,7 +100,7 @@ def test_a_local_syslog_is_a_socket(tmp_path: Path) -> None:
     receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     receiver.bind(str(path))
     receiver.settimeout(PATIENCE)
-    ship = Shipping(None, f"unix:{path}")
+    ship = AuditForwarder(None, f"unix:{path}")
     ship(b"event")
     ship.close()
     assert b"event" in receiver.recv(65536)
@@ -108,7 +108,7 @@ def test_a_local_syslog_is_a_socket(tmp_path: Path) -> None:
 
 
 def test_nowhere_to_ship_to_is_no_work() -> None:
-    ship = Shipping(None, None)
+    ship = AuditForwarder(None, None)
     ship(b"event")
     ship.close()
     ship(b"after the end")
@@ -116,7 +116,7 @@ def test_nowhere_to_ship_to_is_no_work() -> None:
 
 def test_a_file_that_cannot_be_written_is_said_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^audit\.file: .* cannot be written: it is a directory"):
-        Shipping(tmp_path, None)
+        AuditForwarder(tmp_path, None)
 
 
 @pytest.mark.parametrize("kind", ["fine", "directory", "no directory", "link of another's"])
@@ -138,10 +138,10 @@ def test_sec_80_what_a_start_refuses_is_known_before_it(kind: str, tmp_path: Pat
     assert sorted(tmp_path.iterdir()) == before
     if kind == "fine":
         assert problem == ""
-        Shipping(path, None).close()
+        AuditForwarder(path, None).close()
         return
     with pytest.raises(ConfigError) as told:
-        Shipping(path, None)
+        AuditForwarder(path, None)
     assert told.value.problems == [f"audit.file: {problem}"]
     assert problem.count(str(path)) == 1 or kind == "no directory"
     assert not (tmp_path / "victim").exists()
@@ -153,13 +153,13 @@ def test_our_own_output_is_no_file_to_look_at() -> None:
 
 def test_the_directory_of_a_file_is_not_made_unasked(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^audit\.file: the directory .*/logs does not exist"):
-        Shipping(tmp_path / "logs" / "audit.jsonl", None)
+        AuditForwarder(tmp_path / "logs" / "audit.jsonl", None)
     assert not (tmp_path / "logs").exists()
 
 
 def test_a_syslog_that_is_away_is_said_once_and_holds_up_nobody() -> None:
     with capture_logs() as logs:
-        ship = Shipping(None, "unix:/nowhere/log")
+        ship = AuditForwarder(None, "unix:/nowhere/log")
         ship(b"one")
         ship(b"two")
         assert took(lambda: ship.close(LONG)) < PATIENCE
@@ -181,8 +181,10 @@ def test_no_start_waits_for_a_syslog_on_tcp() -> None:
             waiting = others.enter_context(closing(socket.socket()))
             waiting.setblocking(False)
             waiting.connect_ex(address)
-        ships: list[Shipping] = []
-        assert took(lambda: ships.append(Shipping(None, f"tcp:127.0.0.1:{address[1]}"))) < ANSWER
+        ships: list[AuditForwarder] = []
+        assert (
+            took(lambda: ships.append(AuditForwarder(None, f"tcp:127.0.0.1:{address[1]}"))) < ANSWER
+        )
         assert took(lambda: ships[0](b"event")) < ANSWER
         assert took(lambda: ships[0].close(timedelta(seconds=0.2))) < ANSWER
         assert ships[0].lost == 1
@@ -191,7 +193,7 @@ def test_no_start_waits_for_a_syslog_on_tcp() -> None:
 def test_what_a_syslog_on_tcp_missed_follows_when_it_is_there() -> None:
     port = free_port()
     with capture_logs() as logs:
-        ship = Shipping(None, f"tcp:127.0.0.1:{port}")
+        ship = AuditForwarder(None, f"tcp:127.0.0.1:{port}")
         ship(b"one")
         ship(b"two")
         wait_until(lambda: bool(logs))
@@ -208,7 +210,7 @@ def test_what_a_syslog_on_tcp_missed_follows_when_it_is_there() -> None:
 
 def test_a_syslog_on_tcp_that_was_restarted_gets_what_follows() -> None:
     with listening() as door:
-        ship = Shipping(None, f"tcp:127.0.0.1:{door.getsockname()[1]}")
+        ship = AuditForwarder(None, f"tcp:127.0.0.1:{door.getsockname()[1]}")
         ship(b"one")
         with closing(door.accept()[0]) as connection:
             assert read_lines(connection, 1) == [b"<86>one"]
@@ -221,7 +223,7 @@ def test_a_syslog_on_tcp_that_was_restarted_gets_what_follows() -> None:
 def test_a_syslog_that_reads_nothing_does_not_hold_up_a_stop() -> None:
     before = set(threading.enumerate())
     with listening() as door, capture_logs() as logs:
-        ship = Shipping(None, f"tcp:127.0.0.1:{door.getsockname()[1]}")
+        ship = AuditForwarder(None, f"tcp:127.0.0.1:{door.getsockname()[1]}")
         ship(b"first")
         with closing(door.accept()[0]):
             for _ in range(40):  # more than the kernel keeps for one connection
@@ -234,7 +236,7 @@ def test_a_syslog_that_reads_nothing_does_not_hold_up_a_stop() -> None:
 
 def test_a_stuck_syslog_keeps_no_copy_from_the_file(tmp_path: Path) -> None:
     with listening() as door:
-        ship = Shipping(tmp_path / "audit.jsonl", f"tcp:127.0.0.1:{door.getsockname()[1]}")
+        ship = AuditForwarder(tmp_path / "audit.jsonl", f"tcp:127.0.0.1:{door.getsockname()[1]}")
         with closing(door):
             for number in range(40):
                 ship(b"%d" % number + b"x" * 1_000_000)
@@ -244,7 +246,7 @@ def test_a_stuck_syslog_keeps_no_copy_from_the_file(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_the_queue_is_said_once_and_counted() -> None:
     with capture_logs() as logs:
-        ship = Shipping(None, "unix:/nowhere/log", most_waiting=2)
+        ship = AuditForwarder(None, "unix:/nowhere/log", most_waiting=2)
         for _ in range(5):
             ship(b"event")
         assert ship.lost == 3
@@ -260,7 +262,7 @@ def test_a_copy_that_is_too_long_for_a_datagram_holds_up_no_other() -> None:
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(PATIENCE)
-        ship = Shipping(None, f"udp:127.0.0.1:{receiver.getsockname()[1]}")
+        ship = AuditForwarder(None, f"udp:127.0.0.1:{receiver.getsockname()[1]}")
         ship(b"x" * 100_000)
         ship(b"short")
         ship.close()
@@ -271,11 +273,11 @@ def test_a_copy_that_is_too_long_for_a_datagram_holds_up_no_other() -> None:
 FULL_DISK = """
 import resource, signal, sys, time
 from pathlib import Path
-from sessiongate.audit.forwarding import Shipping, file_problem
+from sessiongate.audit.forwarding import AuditForwarder, file_problem
 
 file = Path(sys.argv[1])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-ship = Shipping(file, None)
+ship = AuditForwarder(file, None)
 before = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (15, before[1]))
 ship(b"0123456789")

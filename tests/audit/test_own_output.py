@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from sessiongate.audit.forwarding import Shipping
+from sessiongate.audit.forwarding import AuditForwarder
 from sessiongate.audit.own_output import NUMBERS, OwnOutput
 
 SHIP = """
 import sys
 from pathlib import Path
-from sessiongate.audit.forwarding import Shipping
-ship = Shipping(Path(sys.argv[1]), None)
+from sessiongate.audit.forwarding import AuditForwarder
+ship = AuditForwarder(Path(sys.argv[1]), None)
 for number in range(3):
     ship(b'{"number":%d}' % number)
 ship.close()
@@ -57,4 +57,4 @@ def test_a_reader_who_does_not_read_is_an_outage_and_what_follows_is_a_line(
 def test_sec_90_another_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Exception, match="it is a pipe"):
-        Shipping(tmp_path / "pipe", None)
+        AuditForwarder(tmp_path / "pipe", None)

@@ -8,7 +8,7 @@ from sessiongate.errors import Malformed
 from sessiongate.rules.forward_auth import (
     AccessRule,
     AccessVerdict,
-    Asked,
+    ProxiedRequest,
     covers,
     decide,
     parse_request,
@@ -259,4 +259,4 @@ def test_a_rule_may_leave_nothing_to_a_later_one(
 
 
 def test_what_is_asked_for_is_a_value() -> None:
-    assert parse_request("GET", HOST, "/x?y") == Asked("GET", HOST, "/x")
+    assert parse_request("GET", HOST, "/x?y") == ProxiedRequest("GET", HOST, "/x")

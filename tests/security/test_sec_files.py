@@ -17,7 +17,7 @@ import pytest
 
 from sessiongate.app.setup.bootstrap import bootstrap
 from sessiongate.app.token_verifiers import verifiers_of
-from sessiongate.audit.forwarding import Shipping
+from sessiongate.audit.forwarding import AuditForwarder
 from sessiongate.config import load
 from sessiongate.errors import ConfigError, IdentityUnavailable, StoreUnavailable
 from sessiongate.files import LARGEST, name_for_loading, open_named, read_named
@@ -85,7 +85,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     ).open(),
     "key set": lambda path: asyncio.run(FileSource("tokens.one.jwks_file", path).start()),
     "key of leases": lambda path: lease_key(path, path.parent),
-    "copies of the audit": lambda path: Shipping(path, None),
+    "copies of the audit": lambda path: AuditForwarder(path, None),
 }
 """Everything that opens a file by a name from the settings, the command line or the environment."""
 

@@ -16,7 +16,7 @@ from sessiongate.errors import StoreUnavailable
 from sessiongate.secret import Secret
 from sessiongate.service.account_changes import (
     AccountChanges,
-    Named,
+    ConfiguredNames,
     end_if_unnamed,
     end_outdated,
     end_unnamed,
@@ -319,7 +319,7 @@ async def test_sec_69_whom_the_settings_name_no_more_is_written_down_as_ended(ga
         one = msgspec.structs.replace(principal, name=name)
         await gate.logins.login_as(one, CLIENT, None, typed=name, how="a test")
     await gate.login("bob")
-    named = Named(frozenset({"local"}), {"clients": {"other": ("user",)}})
+    named = ConfiguredNames(frozenset({"local"}), {"clients": {"other": ("user",)}})
     assert await end_unnamed(gate.sessions, named, None) == 1
     assert await gate.live() == ["bob", "other"]
     last = read(gate.store.audit.payloads[-1])

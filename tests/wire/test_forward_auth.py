@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiongate.errors import Malformed, NoSession
-from sessiongate.rules.forward_auth import Asked
+from sessiongate.rules.forward_auth import ProxiedRequest
 from sessiongate.wire.forward_auth import (
     IDENTITY,
     identity,
@@ -28,7 +28,7 @@ ORIGINAL = [
     ("x-original-method", "POST"),
     ("x-original-url", "https://app.example:8443/a/b?c=/d"),
 ]
-WANTED = Asked("POST", "app.example", "/a/b")
+WANTED = ProxiedRequest("POST", "app.example", "/a/b")
 
 
 def test_each_convention_is_read_where_it_says_so() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 
-from sessiongate.audit.forwarding import Shipping
+from sessiongate.audit.forwarding import AuditForwarder
 from sessiongate.errors import Unavailable
 from sessiongate.identity.appliance_clients import PROVIDER as CLIENTS
 from sessiongate.identity.guard.guard import Guard
@@ -21,7 +21,7 @@ class Gauges:
         store: MeasuredStore,
         guards: Collection[Guard],
         hasher: PasswordHasher,
-        shipping: Shipping,
+        shipping: AuditForwarder,
         meters: Meters,
     ) -> None:
         self._store = store

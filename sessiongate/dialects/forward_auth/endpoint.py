@@ -9,7 +9,7 @@ from sessiongate.dialects.request import NO_STORE, caller, client_of, known
 from sessiongate.errors import Malformed, NoSession, SessionGateError, Unavailable
 from sessiongate.http.message import Hop, Reply, Request
 from sessiongate.http.refusal_headers import extra_headers
-from sessiongate.rules.forward_auth import AccessPolicy, AccessVerdict, Asked, decide
+from sessiongate.rules.forward_auth import AccessPolicy, AccessVerdict, ProxiedRequest, decide
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Client, Session
 from sessiongate.wire.forward_auth import (
@@ -43,7 +43,7 @@ class ForwardAuthEndpoint:
     def __init__(
         self,
         name: str,
-        read: Callable[[Request, Hop], Asked],
+        read: Callable[[Request, Hop], ProxiedRequest],
         sessions: Sessions,
         bearers: Bearers,
         policy: AccessPolicy,
@@ -107,7 +107,9 @@ class ForwardAuthEndpoint:
     def _identity(self, session: Session) -> tuple[tuple[str, str], ...]:
         return identity(self._names, session.principal, session.roles, session.full_name)
 
-    def _no_session(self, request: Request, wanted: Asked, said: str, error: NoSession) -> Reply:
+    def _no_session(
+        self, request: Request, wanted: ProxiedRequest, said: str, error: NoSession
+    ) -> Reply:
         reply = self._refused(request, NO_SESSION, f"{said}: {error}")
         if self._login_url and wanted.method in ("GET", "HEAD") and _is_browser(request):
             return Reply(302, (NO_STORE, ("location", self._login_url)))
@@ -140,7 +142,7 @@ _LONGEST = 160
 _LONGEST_METHOD = 32
 
 
-def _audit_text(wanted: Asked, hop: Hop) -> str:
+def _audit_text(wanted: ProxiedRequest, hop: Hop) -> str:
     """What the audit says of a request."""
     return f"{wanted.method} {wanted.host}{wanted.path[:_LONGEST]} through {hop.address}"
 

@@ -12,7 +12,7 @@ from sessiongate.dialects.forward_auth.endpoint import (
 )
 from sessiongate.http.message import Hop, Request
 from sessiongate.http.router import Route
-from sessiongate.rules.forward_auth import AccessPolicy, Asked
+from sessiongate.rules.forward_auth import AccessPolicy, ProxiedRequest
 from sessiongate.service.sessions import Sessions
 from sessiongate.wire.forward_auth import (
     AUTH_REQUEST,
@@ -36,7 +36,7 @@ def routes(
         return []
 
     def endpoint(
-        path: str, read: Callable[[Request, Hop], Asked], *, redirects: bool
+        path: str, read: Callable[[Request, Hop], ProxiedRequest], *, redirects: bool
     ) -> ForwardAuthEndpoint:
         name = path.rpartition("/")[2]
         return ForwardAuthEndpoint(

@@ -30,7 +30,7 @@ which provider a name belongs to."""
 _MOST_TURNS = 20_000
 
 
-class Spot(NamedTuple):
+class QueuePosition(NamedTuple):
     """Where somebody stands: the place, the network around it, and whether the place is known.
 
     Strangers of one network share what they have, then each place in it. The network of a known
@@ -42,7 +42,7 @@ class Spot(NamedTuple):
     known: bool
 
 
-class Waits(Protocol):
+class Queued(Protocol):
     """Something that stands in the queue."""
 
     @property
@@ -51,13 +51,13 @@ class Waits(Protocol):
         ...
 
 
-T = TypeVar("T", bound=Waits)
+T = TypeVar("T", bound=Queued)
 
 
 class _Lane(Generic[T]):
     """Those of one spot."""
 
-    def __init__(self, spot: Spot) -> None:
+    def __init__(self, spot: QueuePosition) -> None:
         self.spot = spot
         self.waiting: deque[T] = deque()
         self.holding = 0
@@ -83,8 +83,8 @@ class FairQueue(Generic[T]):
         self._room = room
         self._abreast = abreast
         self._draw = draw
-        self._lanes: dict[Spot, _Lane[T]] = {}
-        self._holding: dict[bool, dict[Spot, _Lane[T]]] = {True: {}, False: {}}
+        self._lanes: dict[QueuePosition, _Lane[T]] = {}
+        self._holding: dict[bool, dict[QueuePosition, _Lane[T]]] = {True: {}, False: {}}
         """Of each crowd, the lanes in which somebody takes a place."""
         self._held: Counter[bool | str] = Counter()
         """Places taken, by crowd and by network."""
@@ -95,7 +95,7 @@ class FairQueue(Generic[T]):
         """Turns that known places had since a stranger had one."""
         self.waiting = 0
 
-    def put(self, spot: Spot, one: T, spare: int = 0) -> T | None:
+    def put(self, spot: QueuePosition, one: T, spare: int = 0) -> T | None:
         """Let this one wait. Who lost a place for it is the answer, itself where there is none.
 
         `spare`: so many are about to be taken.
@@ -119,7 +119,7 @@ class FairQueue(Generic[T]):
         self._list(lane)
         return lost
 
-    def take(self) -> tuple[Spot, T] | None:
+    def take(self) -> tuple[QueuePosition, T] | None:
         """The next whose turn it is, now at work until `done`; None where nobody's turn is."""
         known, strangers = self._next(self._ready[True]), self._next(self._ready[False])
         if known is not None and strangers is not None:
@@ -140,14 +140,14 @@ class FairQueue(Generic[T]):
         self._list(lane)
         return lane.spot, one
 
-    def done(self, spot: Spot) -> None:
+    def done(self, spot: QueuePosition) -> None:
         """One who was taken from here is at work no more."""
         lane = self._lanes[spot]
         lane.at_work -= 1
         self._list(lane)
         self._leave_if_empty(lane)
 
-    def remove(self, spot: Spot, one: T) -> bool:
+    def remove(self, spot: QueuePosition, one: T) -> bool:
         """Let somebody go who waits. False if he does not."""
         lane = self._lanes.get(spot)
         if lane is None or one not in lane.waiting:
@@ -164,7 +164,7 @@ class FairQueue(Generic[T]):
 
     # Who gives way
 
-    def _loser(self, spot: Spot, room: int) -> "_Lane[T] | None":
+    def _loser(self, spot: QueuePosition, room: int) -> "_Lane[T] | None":
         """The lane that loses its last for one more of this spot, None where he is refused."""
         strangers = room // _STRANGERS
         if self._held[spot.known] < (room - strangers if spot.known else strangers):
@@ -262,7 +262,7 @@ class _Turns:
         self._number = 0
         self._last: OrderedDict[str, int] = OrderedDict()
 
-    def note_turn(self, spot: Spot) -> None:
+    def note_turn(self, spot: QueuePosition) -> None:
         """Note that it has one now."""
         self._number += 1
         for each in {spot.network, spot.place}:
@@ -271,6 +271,6 @@ class _Turns:
         while len(self._last) > _MOST_TURNS:
             self._last.popitem(last=False)
 
-    def of(self, spot: Spot) -> tuple[int, int]:
+    def of(self, spot: QueuePosition) -> tuple[int, int]:
         """The last turn of the network, and of the place."""
         return self._last.get(spot.network, 0), self._last.get(spot.place, 0)

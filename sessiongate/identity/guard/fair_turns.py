@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sessiongate.errors import Overloaded
-from sessiongate.identity.guard.fair_queue import FULL, FairQueue, Spot
+from sessiongate.identity.guard.fair_queue import FULL, FairQueue, QueuePosition
 from sessiongate.identity.guard.known_names import KnownAddresses
 
 
@@ -79,7 +79,7 @@ class FairTurns:
             waiter.has_turn = True
             waiter.turn.set_result(None)
 
-    def _leave(self, spot: Spot) -> None:
+    def _leave(self, spot: QueuePosition) -> None:
         self._free += 1
         self._queue.done(spot)
         self._serve()

@@ -9,7 +9,7 @@ one fills his own row alone. For how long a success counts there, and how many p
 from collections import OrderedDict
 from datetime import datetime
 
-from sessiongate.identity.guard.fair_queue import Spot
+from sessiongate.identity.guard.fair_queue import QueuePosition
 from sessiongate.networks import network_of, wider_network_of
 from sessiongate.rules.lockout import PLACES, is_lately
 
@@ -66,11 +66,11 @@ class KnownAddresses:
     def __contains__(self, place: object) -> bool:
         return place in self._places
 
-    def spot_of(self, address: str) -> Spot:
+    def spot_of(self, address: str) -> QueuePosition:
         """Where somebody waits. By the address alone: the name would tell by the time who exists.
 
         What no client asked for has no address, and is no stranger's.
         """
         place = network_of(address)
         known = not place or place in self._places
-        return Spot(place, place if known else wider_network_of(address), known)
+        return QueuePosition(place, place if known else wider_network_of(address), known)

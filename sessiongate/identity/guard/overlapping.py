@@ -28,10 +28,10 @@ class OverlappingChanges(Generic[K]):
 
     def meanwhile(self) -> AbstractContextManager[Collection[K]]:
         """The accounts that have changed since, to be looked into at any time."""
-        return _Meanwhile(self._under_way)
+        return _WorkUnderWay(self._under_way)
 
 
-class _Meanwhile(AbstractContextManager[Collection[K]]):
+class _WorkUnderWay(AbstractContextManager[Collection[K]]):
     """One piece of work. Each login is one, and a generator takes nearly twice as long."""
 
     __slots__ = ("_changed", "_under_way")

@@ -33,7 +33,7 @@ from sessiongate.identity.ldap.verdicts import (
     SIZE_LIMIT,
     SUCCESS,
     AccountRefusal,
-    Why,
+    RefusalReason,
 )
 from sessiongate.identity.plugin import BuiltProvider, PluginContext
 from sessiongate.rules import dn
@@ -96,11 +96,11 @@ class LdapIdentity:
     async def _login(self, account: Account, password: Secret, count: Count) -> Principal:
         if not password.reveal():
             # A bind without a password is nobody's, and succeeds.
-            raise BadCredentials(Why.EMPTY.value, answered=False)
+            raise BadCredentials(RefusalReason.EMPTY.value, answered=False)
         try:
             password.reveal().encode()
         except UnicodeEncodeError:
-            raise BadCredentials(Why.UNREADABLE.value, answered=False) from None
+            raise BadCredentials(RefusalReason.UNREADABLE.value, answered=False) from None
         login = self._bind_directly if self._settings.user_dn else self._find_then_bind
         return await self._ask(lambda server: login(server, account, password, count))
 
@@ -164,8 +164,8 @@ class LdapIdentity:
             connection.close()
         if locked is not None:
             raise LockedOut(str(locked), known=True)
-        if isinstance(entry, Why):
-            raise BadCredentials(entry.value, known=entry is Why.AMBIGUOUS)
+        if isinstance(entry, RefusalReason):
+            raise BadCredentials(entry.value, known=entry is RefusalReason.AMBIGUOUS)
         _judge(result, known=True)
         return await self._principal(server.search, entry)
 
@@ -182,7 +182,7 @@ class LdapIdentity:
             if locked is not None:
                 raise LockedOut(str(locked))
             if not ours:
-                raise BadCredentials(Why.UNKNOWN.value)
+                raise BadCredentials(RefusalReason.UNKNOWN.value)
             _judge(result)
             entry = await self._bound_entry(connection, name, account)
             return await self._principal(connection.search, entry)
@@ -209,15 +209,17 @@ class LdapIdentity:
             )
             # What people may not read is not there, they are told.
             entry = (
-                Why.UNKNOWN if end.code == directory.NO_SUCH_OBJECT else _only_entry(entries, end)
+                RefusalReason.UNKNOWN
+                if end.code == directory.NO_SUCH_OBJECT
+                else _only_entry(entries, end)
             )
             identity: str | None = f"dn:{name}"
         else:
             identity = await connection.who_am_i()
             entry = await self._entry(connection.search, account)
-        if entry is Why.UNKNOWN:
+        if entry is RefusalReason.UNKNOWN:
             raise _inconclusive("users may not read their own entry")
-        if isinstance(entry, Why):
+        if isinstance(entry, RefusalReason):
             raise _refused(AccountRefusal(entry, guess=False))
         if identity is None:
             # Not told who is bound. Before all others, a bind name is the userPrincipalName's.
@@ -230,30 +232,30 @@ class LdapIdentity:
                 provider=self.name,
                 account=account.canonical,
             )
-            raise _refused(AccountRefusal(Why.ANOTHER, guess=False))
+            raise _refused(AccountRefusal(RefusalReason.ANOTHER, guess=False))
         return entry
 
     async def _look_up(self, server: LdapServer, account: Account) -> Principal | None:
         entry = await self._entry(server.search, account)
-        if isinstance(entry, Why) or directory.disabled(entry.attributes, self._now()):
+        if isinstance(entry, RefusalReason) or directory.disabled(entry.attributes, self._now()):
             return None
         return await self._principal(server.search, entry)
 
     # Reading
 
-    async def _entry(self, search: Search, account: Account) -> Entry | Why:
+    async def _entry(self, search: Search, account: Account) -> Entry | RefusalReason:
         settings = self._settings
         found = fill(settings.user_filter, self._facts(account))
         # Two are enough to know that there is more than one.
         entries, end = await search(settings.base_dn, found, self._attributes, most=2)
         entry = _only_entry(entries, end)
-        if entry is Why.AMBIGUOUS:
+        if entry is RefusalReason.AMBIGUOUS:
             _log.warning(
                 "directory has several entries of one name",
                 provider=self.name,
                 account=account.canonical,
             )
-        return entry if self._is_ours(account) else Why.UNKNOWN
+        return entry if self._is_ours(account) else RefusalReason.UNKNOWN
 
     def _own_name(self, entry: Entry) -> Account | None:
         """The account name that the entry itself has, None where that is none."""
@@ -358,7 +360,7 @@ def _judge(result: Result, *, known: bool = False) -> None:
 def _refused(why: AccountRefusal, *, known: bool = False) -> BadCredentials:
     # "Wrong" is also what a directory says of a name that it does not have; but not to whoever has
     # the right password.
-    known = known or not why.guess or why.why not in (Why.UNKNOWN, Why.WRONG)
+    known = known or not why.guess or why.why not in (RefusalReason.UNKNOWN, RefusalReason.WRONG)
     return BadCredentials(str(why), known=known, guess=why.guess)
 
 
@@ -366,9 +368,9 @@ def _inconclusive(text: str) -> IdentityUnavailable:
     return IdentityUnavailable(text, answered=True)
 
 
-def _only_entry(entries: list[Entry], end: Result) -> Entry | Why:
+def _only_entry(entries: list[Entry], end: Result) -> Entry | RefusalReason:
     if end.code not in (SUCCESS, SIZE_LIMIT):
         raise ended_badly("the search", end)
     if len(entries) > 1 or end.code == SIZE_LIMIT:
-        return Why.AMBIGUOUS
-    return entries[0] if entries else Why.UNKNOWN
+        return RefusalReason.AMBIGUOUS
+    return entries[0] if entries else RefusalReason.UNKNOWN

@@ -18,7 +18,7 @@ Attributes = Mapping[str, tuple[bytes, ...]]
 """An entry's attributes, their names in lower case."""
 
 
-class Why(Enum):
+class RefusalReason(Enum):
     """Why a directory refuses somebody. The value is for logs; clients are told none of it."""
 
     UNKNOWN = "unknown name"
@@ -49,7 +49,7 @@ class AccountRefusal(msgspec.Struct, frozen=True):
     which lock here after a few tries.
     """
 
-    why: Why
+    why: RefusalReason
     guess: bool = True
     code: str = ""
     """The directory's own code, where the reason does not say it all."""
@@ -63,20 +63,20 @@ class AccountRefusal(msgspec.Struct, frozen=True):
 # hexadecimal (1326 ERROR_LOGON_FAILURE and its neighbours), MS-ERREF 2.2. Active Directory looks at
 # the password before all of these but 525, 2030 (AD LDS: no such object) and 775.
 _AD_CODES = {
-    "525": AccountRefusal(Why.UNKNOWN),
-    "2030": AccountRefusal(Why.UNKNOWN),
-    "52e": AccountRefusal(Why.WRONG),
-    "56": AccountRefusal(Why.WRONG),
-    "775": AccountRefusal(Why.LOCKED),
-    "52f": AccountRefusal(Why.RESTRICTED, guess=False, code="52f"),
-    "530": AccountRefusal(Why.HOURS, guess=False),
-    "531": AccountRefusal(Why.PLACE, guess=False),
-    "532": AccountRefusal(Why.PASSWORD_EXPIRED, guess=False),
-    "533": AccountRefusal(Why.DISABLED, guess=False),
-    "568": AccountRefusal(Why.TOO_MANY_GROUPS, guess=False, code="568"),
-    "569": AccountRefusal(Why.WAY, guess=False, code="569"),
-    "701": AccountRefusal(Why.EXPIRED, guess=False),
-    "773": AccountRefusal(Why.MUST_CHANGE, guess=False),
+    "525": AccountRefusal(RefusalReason.UNKNOWN),
+    "2030": AccountRefusal(RefusalReason.UNKNOWN),
+    "52e": AccountRefusal(RefusalReason.WRONG),
+    "56": AccountRefusal(RefusalReason.WRONG),
+    "775": AccountRefusal(RefusalReason.LOCKED),
+    "52f": AccountRefusal(RefusalReason.RESTRICTED, guess=False, code="52f"),
+    "530": AccountRefusal(RefusalReason.HOURS, guess=False),
+    "531": AccountRefusal(RefusalReason.PLACE, guess=False),
+    "532": AccountRefusal(RefusalReason.PASSWORD_EXPIRED, guess=False),
+    "533": AccountRefusal(RefusalReason.DISABLED, guess=False),
+    "568": AccountRefusal(RefusalReason.TOO_MANY_GROUPS, guess=False, code="568"),
+    "569": AccountRefusal(RefusalReason.WAY, guess=False, code="569"),
+    "701": AccountRefusal(RefusalReason.EXPIRED, guess=False),
+    "773": AccountRefusal(RefusalReason.MUST_CHANGE, guess=False),
 }
 
 # Sub-codes of a domain controller that could not find out: no logon server (51f), no such domain or
@@ -91,9 +91,9 @@ _AD_DATA = re.compile(r"\bdata 0*([0-9a-f]{1,8})\b", re.IGNORECASE)
 # The errors of the password policy control (draft-behera-ldap-password-policy-11, section 6.2).
 # Expiry and reset are told to whoever has the right password; a lock, to everybody.
 _POLICY = {
-    0: AccountRefusal(Why.PASSWORD_EXPIRED, guess=False),
-    1: AccountRefusal(Why.LOCKED),
-    2: AccountRefusal(Why.MUST_CHANGE, guess=False),
+    0: AccountRefusal(RefusalReason.PASSWORD_EXPIRED, guess=False),
+    1: AccountRefusal(RefusalReason.LOCKED),
+    2: AccountRefusal(RefusalReason.MUST_CHANGE, guess=False),
 }
 
 SUCCESS = 0
@@ -136,19 +136,19 @@ def refusal(code: int, diagnostic: str, policy: int | None) -> AccountRefusal | 
     if code == INVALID_CREDENTIALS:
         data = _data(diagnostic)
         if data is None:
-            return AccountRefusal(Why.WRONG)
+            return AccountRefusal(RefusalReason.WRONG)
         if data in _AD_OUTAGES:
             return None
-        return _AD_CODES.get(data, AccountRefusal(Why.OTHER, guess=False, code=data))
+        return _AD_CODES.get(data, AccountRefusal(RefusalReason.OTHER, guess=False, code=data))
     if code in (NO_SUCH_OBJECT, _BAD_DN):
-        return AccountRefusal(Why.UNKNOWN)
+        return AccountRefusal(RefusalReason.UNKNOWN)
     if code == _INAPPROPRIATE:
-        return AccountRefusal(Why.NO_PASSWORD)
+        return AccountRefusal(RefusalReason.NO_PASSWORD)
     # 389 Directory Server; of others these two codes are about the server or the request.
     if code == _CONSTRAINT and "retry limit" in diagnostic.lower():
-        return AccountRefusal(Why.LOCKED)
+        return AccountRefusal(RefusalReason.LOCKED)
     if code == _UNWILLING and "inactivated" in diagnostic.lower():
-        return AccountRefusal(Why.DISABLED)
+        return AccountRefusal(RefusalReason.DISABLED)
     return None
 
 
@@ -165,21 +165,21 @@ def _data(diagnostic: str) -> str | None:
     return found[1].lower() if found else None
 
 
-def disabled(facts: Attributes, now: datetime) -> Why | None:
+def disabled(facts: Attributes, now: datetime) -> RefusalReason | None:
     """Why this entry may not log in, as far as it says so itself; None if it may."""
     control = _number(facts, "useraccountcontrol")
     if control is not None and control & _ACCOUNT_DISABLE:
-        return Why.DISABLED
+        return RefusalReason.DISABLED
     if b"true" in (value.lower() for value in facts.get("nsaccountlock", ())):
-        return Why.DISABLED
+        return RefusalReason.DISABLED
     if _LOCKED_FOR_GOOD in facts.get("pwdaccountlockedtime", ()):
-        return Why.LOCKED
+        return RefusalReason.LOCKED
     expires = _number(facts, "accountexpires")
     if expires is not None and expires not in _NEVER:
         # Divided on both sides: such a number can lie beyond the year 9999.
         since = (now - _FILETIME_START) // timedelta(microseconds=1)
         if since >= expires // 10:
-            return Why.EXPIRED
+            return RefusalReason.EXPIRED
     return None
 
 

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sessiongate.errors import InvalidArgument, Overloaded
-from sessiongate.identity.guard.fair_queue import FULL, FairQueue, Spot
+from sessiongate.identity.guard.fair_queue import FULL, FairQueue, QueuePosition
 from sessiongate.identity.guard.known_names import KnownAddresses
 from sessiongate.identity.guard.pace import Lateness, Pace
 from sessiongate.identity.local.stored_hash import Cost, cost_of, make_hash, matches, unmatched_hash
@@ -56,7 +56,7 @@ _MOST_PACES = 64
 T = TypeVar("T")
 
 
-class Checked(msgspec.Struct, frozen=True):
+class PasswordCheck(msgspec.Struct, frozen=True):
     """What came of a check. `stale`: right, and to be stored anew at the cost and form of today.
 
     `forms` are those that were looked at (`rules.password_forms`).
@@ -143,7 +143,7 @@ class PasswordHasher:
         *,
         dearest: Cost | None = None,
         admit: bool = True,
-    ) -> Checked:
+    ) -> PasswordCheck:
         """Whether this password made this hash. One beyond the longest never did.
 
         Where it did not, or nobody is to be admitted, it takes as long as `verify_nothing` at the
@@ -152,7 +152,7 @@ class PasswordHasher:
         """
         aim = dearest or cost_of(stored)
         if not _fits(password):
-            return Checked(await self.verify_nothing(password, address, dearest=aim))
+            return PasswordCheck(await self.verify_nothing(password, address, dearest=aim))
         checked = await self._refusing(
             lambda: self._check(stored, password, aim, admit), address, aim
         )
@@ -198,16 +198,16 @@ class PasswordHasher:
         # Those whose turn it was are few, and somebody waits for each.
         self._threads.shutdown(wait=False)
 
-    def _check(self, stored: str, password: Secret, dearest: Cost, admit: bool) -> Checked:
+    def _check(self, stored: str, password: Secret, dearest: Cost, admit: bool) -> PasswordCheck:
         """On a hashing thread: each form of the password, each in the same time."""
         forms = forms_of(password.reveal())
         cost = cost_of(stored)
         for form in forms:
             began = time.perf_counter()
             if matches(stored, _bytes_of(form)) and admit:
-                return Checked(True, stale=form != forms[0] or cost != self.cost)
+                return PasswordCheck(True, stale=form != forms[0] or cost != self.cost)
             self._even(cost, dearest, began)
-        return Checked(False, forms=len(forms))
+        return PasswordCheck(False, forms=len(forms))
 
     def _even(self, cost: Cost, dearest: Cost, began: float) -> None:
         """Stay until a refusal at the dearest cost would be over."""
@@ -223,13 +223,15 @@ class PasswordHasher:
             matches(unmatched_hash(dearest), b"")
             pace.note(time.perf_counter() - began)
 
-    async def _refusing(self, work: Callable[[], Checked], address: str, aim: Cost) -> Checked:
+    async def _refusing(
+        self, work: Callable[[], PasswordCheck], address: str, aim: Cost
+    ) -> PasswordCheck:
         checked, span = await self._run(work, address)
         if not checked.right:
             _pace(self._wait_paces, (aim, checked.forms)).note(span)
         return checked
 
-    async def _wait_only(self, spot: Spot, pace: Pace) -> None:
+    async def _wait_only(self, spot: QueuePosition, pace: Pace) -> None:
         loop = asyncio.get_running_loop()
         turn = asyncio.Event()
         began = 0.0
@@ -265,7 +267,7 @@ class PasswordHasher:
         answer: T = await asyncio.wrap_future(job.future)
         return answer, time.perf_counter() - began
 
-    def _enter(self, spot: Spot, job: _Job) -> None:
+    def _enter(self, spot: QueuePosition, job: _Job) -> None:
         with self._lock:
             if self._closed:
                 raise Overloaded("the server is closing")
@@ -278,13 +280,13 @@ class PasswordHasher:
             with suppress(InvalidStateError):  # given up in the same moment
                 lost.future.set_exception(full)
 
-    def _leave(self, spot: Spot, job: _Job) -> None:
+    def _leave(self, spot: QueuePosition, job: _Job) -> None:
         with self._lock:
             if not self._queue.remove(spot, job):
                 self._queue.done(spot)
             self._serve()
 
-    def _job_done(self, future: Future[Any], spot: Spot, job: _Job) -> None:
+    def _job_done(self, future: Future[Any], spot: QueuePosition, job: _Job) -> None:
         if future.cancelled():  # the one who waited has gone
             with self._lock:
                 self._queue.remove(spot, job)
@@ -305,11 +307,11 @@ class PasswordHasher:
             else:
                 self._queue.done(spot)
 
-    def _start(self, spot: Spot, job: _Job, work: Callable[[], Any]) -> None:
+    def _start(self, spot: QueuePosition, job: _Job, work: Callable[[], Any]) -> None:
         running = self._threads.submit(work)
         running.add_done_callback(lambda done: self._worked(done, spot, job))
 
-    def _worked(self, done: Future[Any], spot: Spot, job: _Job) -> None:
+    def _worked(self, done: Future[Any], spot: QueuePosition, job: _Job) -> None:
         """Give the thread on, and tell what came of the work. Called on the hashing thread."""
         with self._lock:
             self._free += 1

@@ -24,7 +24,7 @@ import structlog
 
 from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable, Overloaded
 from sessiongate.identity.guard.attempt import Attempt
-from sessiongate.identity.local.hashing import Checked, PasswordHasher
+from sessiongate.identity.local.hashing import PasswordCheck, PasswordHasher
 from sessiongate.identity.local.stored_hash import Cost, cost_of, replaces
 from sessiongate.identity.local.users_file import (
     User,
@@ -199,10 +199,12 @@ class FileIdentity:
             user = self._users.get(account.user)
         return user
 
-    async def _check(self, user: User | None, password: Secret, address: str) -> Checked:
+    async def _check(self, user: User | None, password: Secret, address: str) -> PasswordCheck:
         dearest = self._highest_cost
         if user is None or not password.reveal():
-            return Checked(await self._hasher.verify_nothing(password, address, dearest=dearest))
+            return PasswordCheck(
+                await self._hasher.verify_nothing(password, address, dearest=dearest)
+            )
         return await self._hasher.check(
             user.stored, password, address, dearest=dearest, admit=not user.disabled
         )

@@ -83,7 +83,7 @@ class KeySource(Protocol):
         ...
 
 
-class Listed(msgspec.Struct, frozen=True):
+class ListedKey(msgspec.Struct, frozen=True):
     """A key of the set, with what the set says of it.
 
     `algorithm` is "" for any of its kind, `id` is "" where the key has no name.
@@ -101,7 +101,7 @@ class IssuerKeys:
     def __init__(self, name: str, source: KeySource) -> None:
         self._name = name
         self._source = source
-        self._listed: tuple[Listed, ...] = ()
+        self._listed: tuple[ListedKey, ...] = ()
         self._read_at: datetime | None = None
         self._tried_at: datetime | None = None
         self._failed = False
@@ -156,7 +156,7 @@ class IssuerKeys:
             if all(one is not each for each in tried)
         ]
 
-    def _usable(self, algorithm: str) -> list[Listed]:
+    def _usable(self, algorithm: str) -> list[ListedKey]:
         return [
             one
             for one in self._listed
@@ -210,7 +210,7 @@ class IssuerKeys:
         self._listed, self._read_at, self._failed = listed, now, False
 
 
-def keys_in(document: bytes) -> tuple[Listed, ...]:
+def keys_in(document: bytes) -> tuple[ListedKey, ...]:
     """The usable keys of a set. Raises IdentityUnavailable where there are none."""
     try:
         found = msgspec.json.decode(document.removeprefix(BOM_UTF8))
@@ -225,7 +225,7 @@ def keys_in(document: bytes) -> tuple[Listed, ...]:
     return listed
 
 
-def _listed(entry: object) -> Listed | None:
+def _listed(entry: object) -> ListedKey | None:
     """A key of the set, None for one that is for something else or not usable."""
     if not isinstance(entry, dict):
         return None
@@ -241,7 +241,7 @@ def _listed(entry: object) -> Listed | None:
         return None
     key = _public(kind, given)
     kind = kind if kind == "RSA" else str(given.get("crv"))
-    return Listed(str(given.get("kid", "")), algorithm, kind, key) if key is not None else None
+    return ListedKey(str(given.get("kid", "")), algorithm, kind, key) if key is not None else None
 
 
 def _public(kind: str, entry: dict[str, Any]) -> Key | None:

@@ -22,7 +22,7 @@ from sessiongate.identity.tokens.signed import (
 from sessiongate.session import BEARER, PresentedToken
 
 
-class Expected(msgspec.Struct, frozen=True):
+class ExpectedToken(msgspec.Struct, frozen=True):
     """What a token must say, and where its name and groups stand."""
 
     issuer: str
@@ -35,7 +35,9 @@ class Expected(msgspec.Struct, frozen=True):
 class OidcVerifier:
     """Verifies the tokens of one issuer."""
 
-    def __init__(self, name: str, expected: Expected, keys: IssuerKeys, grants: Grants) -> None:
+    def __init__(
+        self, name: str, expected: ExpectedToken, keys: IssuerKeys, grants: Grants
+    ) -> None:
         self.name = name
         self._expected = expected
         self._keys = keys

@@ -38,7 +38,7 @@ _XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?Z")
 
 
-class Expected(msgspec.Struct, frozen=True):
+class ExpectedAssertion(msgspec.Struct, frozen=True):
     """What an assertion must say, and where its name and groups stand. "" for the NameID."""
 
     issuer: str
@@ -53,7 +53,7 @@ class SamlVerifier:
     def __init__(
         self,
         name: str,
-        expected: Expected,
+        expected: ExpectedAssertion,
         certificates: Sequence[x509.Certificate],
         grants: Grants,
     ) -> None:

@@ -38,7 +38,7 @@ Keep = Callable[[Principal, UpstreamSession], Awaitable[None]]
 _log = structlog.get_logger(__name__)
 
 
-class Names:
+class AccountNames:
     r"""Which spellings are one person at this vCenter, and which role each person has.
 
     `default_domain` is where names without a domain belong; `aliases` are other names of domains
@@ -86,7 +86,7 @@ class VCenterIdentity:
         self,
         name: str,
         upstream: SessionUpstream,
-        names: Names,
+        names: AccountNames,
         *,
         keep: Keep | None = None,
         called: str = "the vCenter",

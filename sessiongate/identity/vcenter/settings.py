@@ -18,7 +18,7 @@ from sessiongate.config import values
 from sessiongate.config.provider_tables import ProviderTable
 from sessiongate.errors import BadCredentials
 from sessiongate.identity.plugin import BuiltProvider, PluginContext
-from sessiongate.identity.vcenter.provider import Keep, Names, VCenterIdentity
+from sessiongate.identity.vcenter.provider import AccountNames, Keep, VCenterIdentity
 from sessiongate.rules.accounts import Account, canonical_domain, parse_account
 from sessiongate.upstream.http import TIMEOUT, HttpUpstream
 from sessiongate.upstream.port import LoginUpstream
@@ -75,26 +75,26 @@ def _upstream(settings: ProviderTable, context: PluginContext) -> tuple[str, Log
     return named, upstream_of(settings, context, named, "vcenter")
 
 
-class People(NamedTuple):
+class AccountSettings(NamedTuple):
     """Who may log in at a server, by its settings."""
 
-    names: Names
+    names: AccountNames
     claimed: tuple[str, ...]
     """Domains."""
     roles: tuple[str, ...]
     """All that the settings name."""
 
 
-def people_of(settings: ProviderTable) -> People:
+def people_of(settings: ProviderTable) -> AccountSettings:
     """Take the settings that say who is who, and who has which role."""
     domains = settings.take("domains", values.many(values.domain), ())
     default_domain = settings.take("default_domain", values.domain, "")
     aliases = settings.texts("aliases", _domain, values.domain)
     role = settings.take("role", values.word, "user")
-    spelled = Names(role, default_domain=default_domain, aliases=aliases)
+    spelled = AccountNames(role, default_domain=default_domain, aliases=aliases)
     roles = settings.texts("roles", lambda text: spelled.canonical(_account(text)))
-    names = Names(role, roles, default_domain=default_domain, aliases=aliases)
-    return People(names, _claimed(domains, aliases), (role, *roles.values()))
+    names = AccountNames(role, roles, default_domain=default_domain, aliases=aliases)
+    return AccountSettings(names, _claimed(domains, aliases), (role, *roles.values()))
 
 
 def upstream_of(

@@ -8,13 +8,13 @@ from sessiongate.errors import InvalidArgument
 from sessiongate.operations.console.page import (
     REASON,
     Action,
-    Again,
+    ActionDone,
+    ActionRefused,
     Input,
     Page,
     Raw,
     Values,
     Visit,
-    Went,
 )
 from sessiongate.operations.console.parts import ConsoleParts, Insights
 from sessiongate.rules.access import ADMINISTER
@@ -155,12 +155,12 @@ async def _export(insights: Insights, visit: Visit) -> Raw:
     return Raw(lines, _LINES, "audit.jsonl")
 
 
-async def _verify(parts: ConsoleParts, visit: Visit) -> Went | Again:
+async def _verify(parts: ConsoleParts, visit: Visit) -> ActionDone | ActionRefused:
     if not parts.insights.audit.verify():
-        return Again("A verification is under way; it goes on.")
+        return ActionRefused("A verification is under way; it goes on.")
     by = visit.session.principal
     await parts.journal.happened("audit verification begun", user=by, **visit.audit_details)
-    return Went("audit", "verifying")
+    return ActionDone("audit", "verifying")
 
 
 async def _ended(insights: Insights, visit: Visit) -> EndedPage:

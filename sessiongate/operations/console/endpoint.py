@@ -36,12 +36,12 @@ from sessiongate.operations.console.origin_checks import (
 )
 from sessiongate.operations.console.page import (
     Action,
-    Again,
+    ActionDone,
+    ActionRefused,
     Page,
     Raw,
     Values,
     Visit,
-    Went,
     outcome_sentence,
     parts_of,
 )
@@ -233,7 +233,7 @@ class Console:
         done = await action.act(visit)
         if is_twin:
             return _script_reply(done)
-        if isinstance(done, Again):
+        if isinstance(done, ActionRefused):
             page, _ = self._page_of(action.page(where, parts))
             data = await page.look(visit)
             if isinstance(data, Raw):
@@ -315,8 +315,8 @@ def _file(data: Raw) -> Reply:
     return Reply(200, (("content-type", data.content_type), named), data.content)
 
 
-def _script_reply(done: Went | Again) -> Reply:
-    if isinstance(done, Again):
+def _script_reply(done: ActionDone | ActionRefused) -> Reply:
+    if isinstance(done, ActionRefused):
         return json(400, msgspec.json.encode({"error": done.problem}))
     return json(200, msgspec.json.encode({"did": done.did, "count": done.count}))
 

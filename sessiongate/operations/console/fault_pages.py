@@ -6,7 +6,14 @@ from functools import partial
 import msgspec
 
 from sessiongate.errors import ConfigError, NotFound
-from sessiongate.operations.console.page import Action, Again, Input, Page, Visit, Went
+from sessiongate.operations.console.page import (
+    Action,
+    ActionDone,
+    ActionRefused,
+    Input,
+    Page,
+    Visit,
+)
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.console.port import FaultControl
 from sessiongate.rules.access import ADMINISTER
@@ -82,16 +89,16 @@ async def _look(faults: FaultControl, _: Visit) -> FaultsPage:
     return FaultsPage(faults.now(), rules, dict(faults.scenarios))
 
 
-async def _act(faults: FaultControl, what: str, visit: Visit) -> Went | Again:
+async def _act(faults: FaultControl, what: str, visit: Visit) -> ActionDone | ActionRefused:
     try:
         count = await _do(faults, what, visit)
     except ConfigError as error:
-        return Again("; ".join(error.problems))
+        return ActionRefused("; ".join(error.problems))
     except NotFound as error:
         if "id" in visit.parts:  # its address names what is not there
             raise
-        return Again(str(error))
-    return Went("faults", f"fault-{what}", count)
+        return ActionRefused(str(error))
+    return ActionDone("faults", f"fault-{what}", count)
 
 
 async def _do(faults: FaultControl, what: str, visit: Visit) -> int:

@@ -95,7 +95,7 @@ class Visit(msgspec.Struct, frozen=True):
         return said
 
 
-class Went(msgspec.Struct, frozen=True):
+class ActionDone(msgspec.Struct, frozen=True):
     """An action was done: which page to go to, and what to say there."""
 
     to: str
@@ -105,7 +105,7 @@ class Went(msgspec.Struct, frozen=True):
     count: int = 0
 
 
-class Again(msgspec.Struct, frozen=True):
+class ActionRefused(msgspec.Struct, frozen=True):
     """An action was not done: its page is shown anew, with the form's values, and says why."""
 
     problem: str
@@ -120,7 +120,7 @@ class Raw(msgspec.Struct, frozen=True):
 
 
 Look = Callable[[Visit], Awaitable[msgspec.Struct | Raw]]
-Act = Callable[[Visit], Awaitable[Went | Again]]
+Act = Callable[[Visit], Awaitable[ActionDone | ActionRefused]]
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -11,11 +11,11 @@ from sessiongate.operations.console.page import (
     PASSWORD,
     REASON,
     Action,
-    Again,
+    ActionDone,
+    ActionRefused,
     Input,
     Page,
     Visit,
-    Went,
 )
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.console.step_up import objection_to_step
@@ -91,7 +91,7 @@ async def _show(parts: ConsoleParts, visit: Visit) -> PoolPage:
     return PoolPage(msgspec.to_builtins(told), pins)
 
 
-async def _act(parts: ConsoleParts, what: str, visit: Visit) -> Went | Again:
+async def _act(parts: ConsoleParts, what: str, visit: Visit) -> ActionDone | ActionRefused:
     name, by, pools = visit.parts["name"], visit.session.principal, parts.pools
     how, detail = visit.audit_details.get("how", ""), visit.audit_details.get("detail", "")
     clients = 0
@@ -105,10 +105,10 @@ async def _act(parts: ConsoleParts, what: str, visit: Visit) -> Went | Again:
         case "drain":
             there: Any = msgspec.to_builtins(pools.show(name))
             if why := await objection_to_step(parts, visit, there["clients"]):
-                return Again(why)
+                return ActionRefused(why)
             force = visit.form.first("force") == "yes"
             done: Any = await pools.drain(name, by, how, detail, force=force)
             clients = done["clients"]
         case _:
             raise NotFound("There is no such action.")
-    return Went(f"pools/{name}", what, clients)
+    return ActionDone(f"pools/{name}", what, clients)

@@ -14,14 +14,14 @@ from sessiongate.operations.console.page import (
     PASSWORD,
     REASON,
     Action,
-    Again,
+    ActionDone,
+    ActionRefused,
     Input,
     Look,
     Page,
     Raw,
     Values,
     Visit,
-    Went,
 )
 from sessiongate.operations.console.parts import ConsoleParts
 from sessiongate.operations.console.recent_lists import RecentLists
@@ -110,7 +110,7 @@ def pages(parts: ConsoleParts) -> list[Page | Action]:
     def of(look: _LookWithParts) -> Look:
         return partial(look, parts)
 
-    async def end(visit: Visit) -> Went | Again:
+    async def end(visit: Visit) -> ActionDone | ActionRefused:
         return await _end(parts, visit)
 
     return [
@@ -257,7 +257,7 @@ async def _end_page(parts: ConsoleParts, visit: Visit) -> EndPage:
     )
 
 
-async def _end_one(parts: ConsoleParts, visit: Visit) -> Went | Again:
+async def _end_one(parts: ConsoleParts, visit: Visit) -> ActionDone | ActionRefused:
     key = visit.parts["key"]
     if await parts.sessions.find(key) is None:
         raise NotFound(_OVER)
@@ -265,15 +265,15 @@ async def _end_one(parts: ConsoleParts, visit: Visit) -> Went | Again:
     return await _end(parts, msgspec.structs.replace(visit, form=form))
 
 
-async def _end(parts: ConsoleParts, visit: Visit) -> Went | Again:
+async def _end(parts: ConsoleParts, visit: Visit) -> ActionDone | ActionRefused:
     found, more = await _chosen(parts, visit, visit.form)
     if not found:
-        return Went("sessions", "nothing")
+        return ActionDone("sessions", "nothing")
     if more:
-        return Again(f"More than {EXACT} sessions fit: narrow the filter.")
+        return ActionRefused(f"More than {EXACT} sessions fit: narrow the filter.")
     many = bool(visit.form.first("all")) or takes_a_step(parts, visit, len(found))
     if many and (why := await objection_to_step(parts, visit, len(found))):
-        return Again(why)
+        return ActionRefused(why)
     if not many:
         parts.ends.note(visit.session.key, len(found), visit.now)
     by = visit.session.principal
@@ -281,4 +281,4 @@ async def _end(parts: ConsoleParts, visit: Visit) -> Went | Again:
     ended = await parts.sessions.end_each(keys, Ended.TERMINATED, by, visit.audit_details)
     left = {name: visit.form.first(name) for name in FIELDS if visit.form.first(name)}
     query = urlencode(left) if visit.form.first("all") else ""
-    return Went(f"sessions?{query}" if query else "sessions", "ended", ended)
+    return ActionDone(f"sessions?{query}" if query else "sessions", "ended", ended)

@@ -16,7 +16,15 @@ from urllib.parse import urlencode
 import msgspec
 
 from sessiongate.errors import InvalidArgument, NotFound, Unavailable
-from sessiongate.operations.console.page import REASON, Action, Again, Input, Page, Visit, Went
+from sessiongate.operations.console.page import (
+    REASON,
+    Action,
+    ActionDone,
+    ActionRefused,
+    Input,
+    Page,
+    Visit,
+)
 from sessiongate.operations.console.parts import ConsoleParts, Insights
 from sessiongate.operations.console.port import LocalUser
 from sessiongate.operations.console.step_up import objection_to_password
@@ -263,73 +271,75 @@ def _named(visit: Visit) -> Person:
     return Person(*given)
 
 
-def _back(visit: Visit, did: str) -> Went:
+def _back(visit: Visit, did: str) -> ActionDone:
     provider, name = _named(visit)
-    return Went(f"user?{urlencode({'provider': provider, 'name': name})}", did)
+    return ActionDone(f"user?{urlencode({'provider': provider, 'name': name})}", did)
 
 
-async def _unlock(parts: ConsoleParts, visit: Visit) -> Went | Again:
+async def _unlock(parts: ConsoleParts, visit: Visit) -> ActionDone | ActionRefused:
     who, by = _named(visit), visit.session.principal
     try:
         did = "unlocked" if await parts.users.unlock(who.name, by, visit.audit_details) else "free"
     except InvalidArgument as error:
-        return Again(f"{error}.")
+        return ActionRefused(f"{error}.")
     if visit.is_script:  # it is led nowhere
         return _back(visit, did)
     with suppress(Unavailable):  # it is done, whatever can be shown of this one
         if await _found(parts, who) is None:  # the lock was all that was known
-            return Went("users", did)
+            return ActionDone("users", did)
     return _back(visit, did)
 
 
-async def _disable(parts: ConsoleParts, visit: Visit) -> Went | Again:
+async def _disable(parts: ConsoleParts, visit: Visit) -> ActionDone | ActionRefused:
     return await _set_disabled(parts, visit, disabled=True)
 
 
-async def _enable(parts: ConsoleParts, visit: Visit) -> Went | Again:
+async def _enable(parts: ConsoleParts, visit: Visit) -> ActionDone | ActionRefused:
     return await _set_disabled(parts, visit, disabled=False)
 
 
-async def _set_disabled(parts: ConsoleParts, visit: Visit, *, disabled: bool) -> Went | Again:
+async def _set_disabled(
+    parts: ConsoleParts, visit: Visit, *, disabled: bool
+) -> ActionDone | ActionRefused:
     by = visit.session.principal
     try:
         await parts.users.set_disabled(_named(visit), disabled, by, visit.audit_details)
     except InvalidArgument as error:
-        return Again(f"{error}.")
+        return ActionRefused(f"{error}.")
     return _back(visit, "disabled" if disabled else "enabled")
 
 
-async def _role(parts: ConsoleParts, visit: Visit) -> Went | Again:
+async def _role(parts: ConsoleParts, visit: Visit) -> ActionDone | ActionRefused:
     if why := await objection_to_password(parts, visit):
-        return Again(why)
+        return ActionRefused(why)
     by, role = visit.session.principal, visit.form.first("role")
     try:
         await parts.users.set_role(_named(visit), role, by, visit.audit_details)
     except InvalidArgument as error:
-        return Again(f"{error}.")
+        return ActionRefused(f"{error}.")
     return _back(visit, "role")
 
 
-async def _password(parts: ConsoleParts, visit: Visit) -> Went | Again:
+async def _password(parts: ConsoleParts, visit: Visit) -> ActionDone | ActionRefused:
     if why := await _objection(parts, visit):
-        return Again(why)
+        return ActionRefused(why)
     new = Secret(visit.form.exact("new"))
     try:
         await parts.users.set_password(
             _named(visit), new, visit.session.principal, visit.audit_details
         )
     except InvalidArgument as error:
-        return Again(f"{error}.")
+        return ActionRefused(f"{error}.")
     return _back(visit, "password")
 
 
-async def _add(parts: ConsoleParts, visit: Visit) -> Went | Again:
+async def _add(parts: ConsoleParts, visit: Visit) -> ActionDone | ActionRefused:
     form, files = visit.form, parts.users.rules.files
     provider = form.first("provider") or next(iter(files), "")
     if provider not in files:
-        return Again(f"The provider must be one of: {', '.join(files)}.")
+        return ActionRefused(f"The provider must be one of: {', '.join(files)}.")
     if why := await _objection(parts, visit):
-        return Again(why)
+        return ActionRefused(why)
     who, new = Person(provider, form.first("name")), Secret(form.exact("new"))
     role, by = form.first("role"), visit.session.principal
     try:
@@ -337,8 +347,8 @@ async def _add(parts: ConsoleParts, visit: Visit) -> Went | Again:
             who, form.first("full_name"), role, new, by, visit.audit_details
         )
     except InvalidArgument as error:
-        return Again(f"{error}.")
-    return Went(f"user?{urlencode({'provider': provider, 'name': name})}", "user-added")
+        return ActionRefused(f"{error}.")
+    return ActionDone(f"user?{urlencode({'provider': provider, 'name': name})}", "user-added")
 
 
 async def _objection(parts: ConsoleParts, visit: Visit) -> str:

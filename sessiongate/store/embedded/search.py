@@ -7,7 +7,7 @@ from datetime import datetime
 from sessiongate.session import Session
 from sessiongate.store.embedded.table import SHARDS, SessionTable, session_of
 from sessiongate.store.embedded.wheel import SessionRecord
-from sessiongate.store.search import FoundSessions, Picked, SessionSearch
+from sessiongate.store.search import FoundSessions, PageCollector, SessionSearch
 
 _STEP = 1_000
 """Rows until others get their turn: half a millisecond. More turns would hold up more checks, each
@@ -28,7 +28,7 @@ async def search_table(table: SessionTable, search: SessionSearch, now: datetime
 
     Where all are wanted, those past their limits that nobody has noticed yet count too.
     """
-    look = _Look(table, search, now)
+    look = _SearchUnderWay(table, search, now)
     named = table.of_name(search.name) if search.name is not None else None
     if named is not None:
         await _all_of(look, named, ordered=False)
@@ -41,7 +41,9 @@ async def search_table(table: SessionTable, search: SessionSearch, now: datetime
     return FoundSessions(await _sessions(look.found.results()), look.found.more, look.found.total)
 
 
-async def _all_of(look: "_Look", rows: Sequence[SessionRecord], *, ordered: bool = True) -> None:
+async def _all_of(
+    look: "_SearchUnderWay", rows: Sequence[SessionRecord], *, ordered: bool = True
+) -> None:
     for first in range(0, len(rows), _AT_ONCE):
         if not look.through(rows[first : first + _AT_ONCE], ordered=ordered):
             return
@@ -57,11 +59,11 @@ async def _sessions(record: Sequence[SessionRecord]) -> list[Session]:
     return sessions
 
 
-class _Look:
+class _SearchUnderWay:
     """One search under way."""
 
     def __init__(self, table: SessionTable, search: SessionSearch, now: datetime) -> None:
-        self.found: Picked[SessionRecord] = Picked(
+        self.found: PageCollector[SessionRecord] = PageCollector(
             search, more=search.counts_all() and table.total > search.exact
         )
         self._search = search

@@ -43,7 +43,7 @@ class _Page(msgspec.Struct, frozen=True):
     links: list[Link]
 
 
-class _LetGo(Exception):
+class _DeletedMeanwhile(Exception):
     """Events that were still to be read have been deleted."""
 
 
@@ -83,7 +83,7 @@ class RedisAuditReader:
             until = now.newest if number is None else min(number - 1, now.newest)
             try:
                 return list(self._links(chain, max(now.anchor[0], until - count), until))
-            except _LetGo:
+            except _DeletedMeanwhile:
                 continue
         raise _too_fast()
 
@@ -96,7 +96,7 @@ class RedisAuditReader:
                 for one in self._links(chain, after, now.newest):
                     yield one
                     after = one.number
-            except _LetGo:
+            except _DeletedMeanwhile:
                 after = self._page(chain, 0, 0).anchor[0]
             else:
                 return
@@ -113,7 +113,7 @@ class RedisAuditReader:
             links = self._links(chain, now.anchor[0], now.newest)
             try:
                 return verify(links, now.anchor, now.newest, known_head, weigh)
-            except _LetGo:
+            except _DeletedMeanwhile:
                 continue
         raise _too_fast()
 
@@ -122,11 +122,11 @@ class RedisAuditReader:
         return self._page(chain, 0, 0).since
 
     def _links(self, chain: Chain, after: int, until: int) -> Iterator[Link]:
-        """Events after this number, as far as they stand there. Raises _LetGo."""
+        """Events after this number, as far as they stand there. Raises _DeletedMeanwhile."""
         while True:
             page = self._page(chain, after, _PAGE)
             if page.anchor[0] > after:
-                raise _LetGo
+                raise _DeletedMeanwhile
             for one in page.links:
                 if one.number > until:
                     return

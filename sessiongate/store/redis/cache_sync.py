@@ -17,7 +17,7 @@ from sessiongate.session import Limits, Session
 from sessiongate.store.encoding import EPOCH, micros
 from sessiongate.store.redis import keys as rows
 from sessiongate.store.redis.cache import FLUSH_BATCH, FLUSH_EVERY, Cache, CacheEntry
-from sessiongate.store.redis.end_listener import Listening
+from sessiongate.store.redis.end_listener import EndListener
 from sessiongate.store.redis.pipeline import Pipeline
 from sessiongate.store.redis.scripts import TOUCH
 
@@ -30,14 +30,14 @@ class CacheSync:
         self._keys = keys
         self._limit_args = rows.limits_args(limits)
         self._keep_for = rows.keep_for(limits)
-        self._listening: Listening | None = None
+        self._listening: EndListener | None = None
         self._flusher: asyncio.Task[None] | None = None
         self._flushed_at = EPOCH
         self.cache = Cache(limits, self._live)
 
     async def start(self, lines: Callable[[], list[Connection]], patience: float) -> None:
         """Begin to listen; wait so long for it to succeed, and go on without it meanwhile."""
-        self._listening = Listening(
+        self._listening = EndListener(
             lines, self._keys.channel, on_end=self._on_end, lost=self.cache.clear
         )
         await self._listening.start(patience)

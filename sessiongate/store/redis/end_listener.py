@@ -27,7 +27,7 @@ _log = structlog.get_logger("sessiongate.store")
 Clock = Callable[[], float]
 
 
-class Listening:
+class EndListener:
     """Listens until closed, and begins anew when a line breaks."""
 
     def __init__(

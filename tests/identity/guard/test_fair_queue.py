@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiongate.identity.guard.fair_queue import FairQueue, Spot
+from sessiongate.identity.guard.fair_queue import FairQueue, QueuePosition
 from tests.each import each
 
 
@@ -20,8 +20,8 @@ class One:
         return self.name
 
 
-def at(place: str, network: str = "", *, known: bool = True) -> Spot:
-    return Spot(place, network or place, known)
+def at(place: str, network: str = "", *, known: bool = True) -> QueuePosition:
+    return QueuePosition(place, network or place, known)
 
 
 def order(queue: FairQueue[One]) -> list[str]:
@@ -119,21 +119,21 @@ def test_sec_76_nobody_is_pushed_out_by_an_address_with_as_many(
         assert queue.waiting == sum(waiting.values()) <= 6
 
 
-def strangers(count: int, *, network: str = "") -> list[Spot]:
+def strangers(count: int, *, network: str = "") -> list[QueuePosition]:
     return [at(f"s{number}", network, known=False) for number in range(count)]
 
 
 class Admission:
     """Addresses that each have one login in flight, and ask again as soon as it is answered."""
 
-    def __init__(self, spots: Sequence[Spot], room: int = 64, seed: int = 1) -> None:
+    def __init__(self, spots: Sequence[QueuePosition], room: int = 64, seed: int = 1) -> None:
         self._random = random.Random(seed)
         self.queue = FairQueue[One](room, abreast=1, draw=self._random.randrange)
         self._spots = list(spots)
-        self._waits: dict[Spot, One] = {}
+        self._waits: dict[QueuePosition, One] = {}
         self.refused = 0
 
-    def ask(self, spot: Spot) -> bool:
+    def ask(self, spot: QueuePosition) -> bool:
         """One more login from there, unless one waits. Whether one does now."""
         if spot in self._waits:
             return True
@@ -146,7 +146,7 @@ class Admission:
             self._waits = {each: who for each, who in self._waits.items() if who is not lost}
         return lost is not one
 
-    def turn(self) -> Spot:
+    def turn(self) -> QueuePosition:
         """Everybody asks, in some order; then one is served."""
         self._random.shuffle(self._spots)
         for spot in self._spots:
@@ -157,7 +157,7 @@ class Admission:
         self._waits.pop(taken[0])
         return taken[0]
 
-    def turns_until(self, spot: Spot, most: int) -> int:
+    def turns_until(self, spot: QueuePosition, most: int) -> int:
         """How many are served until this one is, who asks again each time he is refused."""
         self._spots.append(spot)
         for number in range(1, most + 1):
@@ -251,7 +251,7 @@ def test_whatever_happens_each_is_served_refused_or_waits(
     queue = FairQueue[One](room=4, abreast=2)
     came: list[One] = []
     gone: list[One] = []
-    working: list[Spot] = []
+    working: list[QueuePosition] = []
     for place, flag, step in steps:
         spot = at(place, "ab" if place in "ab" else place, known=flag)
         if step < 3:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sessiongate.identity.ldap.verdicts import (
     OF_THE_SERVER,
     AccountRefusal,
-    Why,
+    RefusalReason,
     chunks,
     could_not_ask,
     disabled,
@@ -29,34 +29,34 @@ AD = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, da
     ("code", "text", "policy", "why"),
     [
         (0, "", None, None),
-        (0, "", 2, Why.MUST_CHANGE),
-        (0, "", 0, Why.PASSWORD_EXPIRED),
-        (49, "", None, Why.WRONG),
-        (49, "", 0, Why.PASSWORD_EXPIRED),
-        (49, "", 1, Why.LOCKED),
-        (49, "", 5, Why.WRONG),
-        (49, AD.format("52e"), None, Why.WRONG),
-        (49, AD.format("525"), None, Why.UNKNOWN),
-        (49, AD.format("530"), None, Why.HOURS),
-        (49, AD.format("531"), None, Why.PLACE),
-        (49, AD.format("532"), None, Why.PASSWORD_EXPIRED),
-        (49, AD.format("533"), None, Why.DISABLED),
-        (49, AD.format("701"), None, Why.EXPIRED),
-        (49, AD.format("773"), None, Why.MUST_CHANGE),
-        (49, AD.format("775").upper(), None, Why.LOCKED),
-        (49, AD.format("0000052E"), None, Why.WRONG),
-        (49, AD.format("56"), None, Why.WRONG),
-        (49, AD.format("2030"), None, Why.UNKNOWN),
-        (49, AD.format("52f"), None, Why.RESTRICTED),
-        (49, AD.format("568"), None, Why.TOO_MANY_GROUPS),
-        (49, AD.format("569"), None, Why.WAY),
-        (49, AD.format("999"), None, Why.OTHER),
-        (32, "", None, Why.UNKNOWN),
-        (34, "", None, Why.UNKNOWN),
-        (48, "", None, Why.NO_PASSWORD),
-        (19, "Exceed password retry limit. Please try later.", None, Why.LOCKED),
+        (0, "", 2, RefusalReason.MUST_CHANGE),
+        (0, "", 0, RefusalReason.PASSWORD_EXPIRED),
+        (49, "", None, RefusalReason.WRONG),
+        (49, "", 0, RefusalReason.PASSWORD_EXPIRED),
+        (49, "", 1, RefusalReason.LOCKED),
+        (49, "", 5, RefusalReason.WRONG),
+        (49, AD.format("52e"), None, RefusalReason.WRONG),
+        (49, AD.format("525"), None, RefusalReason.UNKNOWN),
+        (49, AD.format("530"), None, RefusalReason.HOURS),
+        (49, AD.format("531"), None, RefusalReason.PLACE),
+        (49, AD.format("532"), None, RefusalReason.PASSWORD_EXPIRED),
+        (49, AD.format("533"), None, RefusalReason.DISABLED),
+        (49, AD.format("701"), None, RefusalReason.EXPIRED),
+        (49, AD.format("773"), None, RefusalReason.MUST_CHANGE),
+        (49, AD.format("775").upper(), None, RefusalReason.LOCKED),
+        (49, AD.format("0000052E"), None, RefusalReason.WRONG),
+        (49, AD.format("56"), None, RefusalReason.WRONG),
+        (49, AD.format("2030"), None, RefusalReason.UNKNOWN),
+        (49, AD.format("52f"), None, RefusalReason.RESTRICTED),
+        (49, AD.format("568"), None, RefusalReason.TOO_MANY_GROUPS),
+        (49, AD.format("569"), None, RefusalReason.WAY),
+        (49, AD.format("999"), None, RefusalReason.OTHER),
+        (32, "", None, RefusalReason.UNKNOWN),
+        (34, "", None, RefusalReason.UNKNOWN),
+        (48, "", None, RefusalReason.NO_PASSWORD),
+        (19, "Exceed password retry limit. Please try later.", None, RefusalReason.LOCKED),
         (19, "some constraint", None, None),
-        (53, "Account inactivated. Contact system administrator.", None, Why.DISABLED),
+        (53, "Account inactivated. Contact system administrator.", None, RefusalReason.DISABLED),
         (53, "unwilling", None, None),
         (51, "busy", None, None),
         (52, AD.format("52e"), None, None),
@@ -65,7 +65,7 @@ AD = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, da
     ],
 )
 def test_a_bind_refuses_the_account_or_says_nothing(
-    code: int, text: str, policy: int | None, why: Why | None
+    code: int, text: str, policy: int | None, why: RefusalReason | None
 ) -> None:
     refused = refusal(code, text, policy)
     assert (None if refused is None else refused.why) is why
@@ -112,7 +112,7 @@ def test_what_a_controller_did_decide_is_decided(text: str) -> None:
 
 
 def test_the_code_of_an_odd_refusal_is_in_its_words() -> None:
-    assert str(AccountRefusal(Why.WRONG)) == "wrong password"
+    assert str(AccountRefusal(RefusalReason.WRONG)) == "wrong password"
     assert str(refusal(49, AD.format("52F"), None)) == "the account is restricted (code 52f)"
     assert str(refusal(49, AD.format("abc"), None)).endswith("not known here (code abc)")
 
@@ -178,22 +178,22 @@ def filetime(at: datetime) -> bytes:
     ("name", "value", "why"),
     [
         ("useraccountcontrol", b"512", None),
-        ("useraccountcontrol", b"514", Why.DISABLED),
+        ("useraccountcontrol", b"514", RefusalReason.DISABLED),
         ("useraccountcontrol", b"0x202", None),
-        ("nsaccountlock", b"TRUE", Why.DISABLED),
+        ("nsaccountlock", b"TRUE", RefusalReason.DISABLED),
         ("nsaccountlock", b"false", None),
-        ("pwdaccountlockedtime", b"000001010000Z", Why.LOCKED),
+        ("pwdaccountlockedtime", b"000001010000Z", RefusalReason.LOCKED),
         ("pwdaccountlockedtime", b"20260504120000Z", None),
         ("accountexpires", b"0", None),
         ("accountexpires", b"9223372036854775807", None),
         ("accountexpires", b"9223372036854775000", None),
-        ("accountexpires", filetime(NOW), Why.EXPIRED),
+        ("accountexpires", filetime(NOW), RefusalReason.EXPIRED),
         ("accountexpires", filetime(NOW + timedelta(seconds=1)), None),
         ("cn", b"x", None),
     ],
 )
 def test_an_entry_says_itself_that_it_may_not_log_in(
-    name: str, value: bytes, why: Why | None
+    name: str, value: bytes, why: RefusalReason | None
 ) -> None:
     assert disabled({name: (value,)}, NOW) is why
 

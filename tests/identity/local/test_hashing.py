@@ -10,7 +10,7 @@ import pytest
 
 from sessiongate.errors import IdentityUnavailable, InvalidArgument, Overloaded
 from sessiongate.identity.guard.fair_turns import FairTurns
-from sessiongate.identity.local.hashing import LONGEST_PASSWORD, Checked, PasswordHasher
+from sessiongate.identity.local.hashing import LONGEST_PASSWORD, PasswordCheck, PasswordHasher
 from sessiongate.identity.local.stored_hash import is_stored_hash, make_hash, unmatched_hash
 from sessiongate.secret import Secret
 from tests.identity.fakes import PASSWORD, WRONG, cheap_hasher, let_run
@@ -201,14 +201,16 @@ async def test_sec_83_the_time_goes_by_the_password_and_not_by_the_name(
 
 async def test_sec_83_which_password_is_to_be_stored_anew(hasher: PasswordHasher) -> None:
     dear = PasswordHasher(1, memory_kib=64, passes=2)
-    assert await hasher.check(await hasher.hash(PASSWORD), PASSWORD) == Checked(True)
-    assert await hasher.check(await dear.hash(PASSWORD), PASSWORD) == Checked(True, stale=True)
+    assert await hasher.check(await hasher.hash(PASSWORD), PASSWORD) == PasswordCheck(True)
+    assert await hasher.check(await dear.hash(PASSWORD), PASSWORD) == PasswordCheck(
+        True, stale=True
+    )
     decomposed = make_hash("e\u0301".encode(), hasher.cost)
     for typed in ("e\u0301", "\u00e9"):
-        assert await hasher.check(decomposed, Secret(typed)) == Checked(True, stale=True)
-        assert await hasher.check(await hasher.hash(Secret(typed)), Secret("\u00e9")) == Checked(
-            True
-        )
+        assert await hasher.check(decomposed, Secret(typed)) == PasswordCheck(True, stale=True)
+        assert await hasher.check(
+            await hasher.hash(Secret(typed)), Secret("\u00e9")
+        ) == PasswordCheck(True)
     dear.close()
 
 

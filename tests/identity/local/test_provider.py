@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiongate.errors import BadCredentials, ConfigError, IdentityUnavailable
-from sessiongate.identity.local.hashing import Checked, PasswordHasher
+from sessiongate.identity.local.hashing import PasswordCheck, PasswordHasher
 from sessiongate.identity.local.provider import FileIdentity
 from sessiongate.identity.local.stored_hash import Cost, cost_of, make_hash, matches
 from sessiongate.identity.local.users_file import (
@@ -48,7 +48,7 @@ class HeldHasher(PasswordHasher):
         *,
         dearest: Cost | None = None,
         admit: bool = True,
-    ) -> Checked:
+    ) -> PasswordCheck:
         answer = await super().check(stored, password, address, dearest=dearest, admit=admit)
         self.answered.set()
         await self.gate.wait()
@@ -294,7 +294,7 @@ async def test_an_account_that_never_rests_gives_no_answer(tmp_path: Path) -> No
             *,
             dearest: Cost | None = None,
             admit: bool = True,
-        ) -> Checked:
+        ) -> PasswordCheck:
             answer = await super().check(stored, password, address, dearest=dearest, admit=admit)
             set_password(path, "alice", PASSWORD, hasher=self)
             return answer

@@ -21,7 +21,7 @@ from signxml.algorithms import (
 from signxml.signer import XMLSigner
 
 from sessiongate.identity.tokens.port import Grants
-from sessiongate.identity.tokens.saml import BEARER, GROUPS, Expected, SamlVerifier
+from sessiongate.identity.tokens.saml import BEARER, GROUPS, ExpectedAssertion, SamlVerifier
 from sessiongate.identity.tokens.saml_signature import DSIG, ENVELOPE, SAML, SECURITY
 from sessiongate.testing import T0
 
@@ -189,7 +189,7 @@ def verifier(
     facts = {"issuer": ISSUER, "audience": AUDIENCE, **expected}
     return SamlVerifier(
         "idp",
-        Expected(**facts),
+        ExpectedAssertion(**facts),
         certificates or (signer().certificate,),
         grants or Grants("idp", role="user", roles={"CORP\\Admins": "administrator"}),
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sessiongate.errors import BadCredentials, IdentityUnavailable
 from sessiongate.identity.tokens.keys import PAUSE, IssuerKeys
-from sessiongate.identity.tokens.oidc import Expected, OidcVerifier
+from sessiongate.identity.tokens.oidc import ExpectedToken, OidcVerifier
 from sessiongate.identity.tokens.port import SKEW, Grants, VerifiedToken
 from sessiongate.identity.tokens.signed import LONGEST
 from sessiongate.secret import Secret
@@ -41,7 +41,7 @@ def verifier(source: FakeSource | None = None, **expected: Any) -> OidcVerifier:
     facts = {"issuer": ISSUER, "audience": AUDIENCE, **expected}
     return OidcVerifier(
         "idp",
-        Expected(**facts),
+        ExpectedToken(**facts),
         IssuerKeys("idp", source or FakeSource(*KEYS)),
         Grants("idp", role="user", roles={"admins": "administrator"}),
     )

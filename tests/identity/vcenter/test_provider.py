@@ -15,7 +15,7 @@ from sessiongate.identity.guard.attempt_counters import Lockout
 from sessiongate.identity.guard.attempts import LocalAttempts
 from sessiongate.identity.guard.breaker import COOL_DOWN, Breaker
 from sessiongate.identity.guard.guard import Guard, KnowsNames
-from sessiongate.identity.vcenter.provider import Names, VCenterIdentity
+from sessiongate.identity.vcenter.provider import AccountNames, VCenterIdentity
 from sessiongate.rules.accounts import parse_account
 from sessiongate.secret import Secret
 from sessiongate.session import Principal
@@ -49,7 +49,7 @@ PRINCIPAL = Principal("ada@vsphere.local", r"VSPHERE.LOCAL\Ada", "Ada Lovelace",
 @asynccontextmanager
 async def vouching(
     script: Script = kind_vcenter,
-    names: Names | None = None,
+    names: AccountNames | None = None,
     *,
     form: WireForm | None = None,
     seconds: float = 10,
@@ -60,7 +60,7 @@ async def vouching(
     async with FakeServer(script, drip=drip) as server:
         calls = HttpUpstream(server.url, Trust(verify=False), timeout=timeout)
         upstream = VCenter("vc", calls, timeout=timeout, form=form)
-        provider = VCenterIdentity("vc", upstream, names or Names("user"), **more)
+        provider = VCenterIdentity("vc", upstream, names or AccountNames("user"), **more)
         await provider.start()
         try:
             yield provider, server
@@ -178,7 +178,7 @@ async def test_refusals_are_one_to_clients_and_apart_in_the_log(
 
 @pytest.mark.parametrize(("form", "fault"), REFUSALS)
 async def test_who_may_do_nothing_there_may_do_nothing_here(form: WireForm, fault: Any) -> None:
-    names = Names("administrator", {"ada@vsphere.local": "administrator"})
+    names = AccountNames("administrator", {"ada@vsphere.local": "administrator"})
     async with vouching(saying(fault("NoPermission")), names, form=form) as (provider, _):
         principal = await provider.authenticate(ADA, RIGHT)
     assert principal.roles == ()
@@ -325,7 +325,7 @@ async def test_what_nobody_can_keep_lets_nobody_in() -> None:
 
 
 def test_one_name_per_person() -> None:
-    names = Names(
+    names = AccountNames(
         "user",
         {r"CORP\Bob": "operator", "ROOT": "administrator"},
         default_domain="VSPHERE.local",
@@ -344,17 +344,17 @@ def test_one_name_per_person() -> None:
 
 
 def test_without_settings_names_stay_as_they_are() -> None:
-    names = Names("user")
+    names = AccountNames("user")
     assert names.canonical(parse_account("Ada")) == "ada"
     assert names.canonical(parse_account(r"CORP\Ada")) == "ada@corp"
 
 
 async def test_the_role_goes_by_the_name_that_the_vcenter_says() -> None:
-    names = Names("user", {r"VSPHERE.LOCAL\Ada": "administrator"})
+    names = AccountNames("user", {r"VSPHERE.LOCAL\Ada": "administrator"})
     async with vouching(names=names) as (provider, _):
         principal = await provider.authenticate(parse_account("other-name"), RIGHT)
     assert (principal.name, principal.roles) == ("ada@vsphere.local", ("administrator",))
-    names = Names("user", {"other-name": "administrator"})
+    names = AccountNames("user", {"other-name": "administrator"})
     async with vouching(names=names) as (provider, _):
         principal = await provider.authenticate(parse_account("other-name"), RIGHT)
     assert principal.roles == ("user",)
@@ -368,7 +368,10 @@ async def test_a_nameless_user_is_called_by_the_user_name() -> None:
 
 
 async def test_nobody_is_known_without_a_password() -> None:
-    async with vouching(names=Names("user", default_domain="vsphere.local")) as (provider, server):
+    async with vouching(names=AccountNames("user", default_domain="vsphere.local")) as (
+        provider,
+        server,
+    ):
         assert await provider.find(ADA) is None
         assert not provider.looks_up
         told: list[str] = []

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from sessiongate.operations.console.page import Action, Again, Page, Visit, Went
+from sessiongate.operations.console.page import Action, ActionDone, ActionRefused, Page, Visit
 from sessiongate.rules.access import ADMINISTER
 from tests.each import each
 from tests.gate import Gate
@@ -212,8 +212,12 @@ async def looked(visit: Visit) -> Count:
     return Count(7)
 
 
-async def done(visit: Visit) -> Went | Again:
-    return Went("sessions", "ended", 7) if visit.form.first("sure") else Again("Be sure.")
+async def done(visit: Visit) -> ActionDone | ActionRefused:
+    return (
+        ActionDone("sessions", "ended", 7)
+        if visit.form.first("sure")
+        else ActionRefused("Be sure.")
+    )
 
 
 PAGES = (

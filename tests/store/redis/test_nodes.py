@@ -19,7 +19,7 @@ from sessiongate.session import Caps, Session
 from sessiongate.store.redis.cache import NEAR
 from sessiongate.store.redis.cache_sync import CacheSync
 from sessiongate.store.redis.client import RedisClients, RedisSettings
-from sessiongate.store.redis.end_listener import GOOD_FOR, Listening
+from sessiongate.store.redis.end_listener import GOOD_FOR, EndListener
 from sessiongate.store.redis.store import RedisStore
 from sessiongate.testing import LIMITS, NO_CAPS, T0, TICK, a_session, a_ticket, everyone
 from tests.peers import redis as peer
@@ -436,7 +436,7 @@ async def test_a_line_that_has_been_quiet_for_a_second_is_good_for_nothing(redis
     servers.open()
     told: list[bytes] = []
     now = [100.0]
-    listening = Listening(
+    listening = EndListener(
         servers.lines, "quiet", on_end=told.append, lost=lambda: None, clock=lambda: now[0]
     )
     try:

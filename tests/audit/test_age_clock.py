@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from sessiongate.app.server import Server
 from sessiongate.app.supplied import Supplied
-from sessiongate.audit.ageing import JUMP, WAIT, Ageing
+from sessiongate.audit.age_clock import JUMP, WAIT, AgeClock
 from sessiongate.store.embedded.audit import AuditFile
 from sessiongate.testing import T0, FakeClock
 from tests.app.test_server import settings
@@ -32,7 +32,7 @@ class Machine:
         self.clock = FakeClock(self.wall.now())
         if self.seen is not None:
             self.clock.not_before(self.seen)
-        self.ageing = Ageing(self.path, self.clock, self.wall.now, self.seen)
+        self.ageing = AgeClock(self.path, self.clock, self.wall.now, self.seen)
         self.seen = self.clock.now()
 
     def run(self, span: timedelta) -> datetime:
@@ -138,14 +138,14 @@ def test_without_the_file_the_stores_latest_time_is_believed(
     if kept is not None:
         path.write_bytes(kept)
     clock = FakeClock(T0 + YEAR)
-    assert Ageing(path, clock, clock.now, T0).time() == T0
+    assert AgeClock(path, clock, clock.now, T0).time() == T0
 
 
 @each("seen", [None, T0 + 2 * YEAR])
 def test_one_that_never_ran_believes_the_machine(seen: datetime | None, tmp_path: Path) -> None:
     clock = FakeClock(T0 + 2 * YEAR)
     path = tmp_path / str(seen) / "ages.0"
-    assert Ageing(path, clock, lambda: T0 + YEAR, seen).time() == T0 + YEAR
+    assert AgeClock(path, clock, lambda: T0 + YEAR, seen).time() == T0 + YEAR
 
 
 async def test_sec_70_one_start_with_a_clock_far_ahead_deletes_no_event(tmp_path: Path) -> None:

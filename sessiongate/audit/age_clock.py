@@ -39,22 +39,22 @@ _KEEP_EVERY = timedelta(minutes=10)
 _log = structlog.get_logger("sessiongate.audit")
 
 
-class Believed(msgspec.Struct, frozen=True):
+class AgeClockState(msgspec.Struct, frozen=True):
     """The time that ages go by, and how long a clock that is far ahead of it has been watched."""
 
     time: Annotated[datetime, msgspec.Meta(tz=True)]
     watched: timedelta = timedelta(0)
 
 
-def believe(before: Believed, now: datetime, passed: timedelta) -> Believed:
+def next_state(before: AgeClockState, now: datetime, passed: timedelta) -> AgeClockState:
     """What is believed of a clock that says `now`, when so much time was seen to pass."""
     watched = before.watched + passed
     if now - before.time <= JUMP or watched >= WAIT:
-        return Believed(now)
-    return Believed(before.time, watched)
+        return AgeClockState(now)
+    return AgeClockState(before.time, watched)
 
 
-class Ageing:
+class AgeClock:
     """The time that ages go by, as `path` has kept it.
 
     `seen` is the latest time in the store at the start, None where there is none: it stands in for
@@ -68,7 +68,7 @@ class Ageing:
         self._path, self._clock, self._wall = path, clock, wall
         self._looked = self._kept = clock.now()
         now = min(self._looked, wall())
-        self._believed = _read(path) or Believed(min(now, seen or now))
+        self._believed = _read(path) or AgeClockState(min(now, seen or now))
         self._is_waiting: bool | None = None
         """Whether the clock is too far ahead to be believed; None before that was looked at."""
         self._keep()
@@ -79,7 +79,7 @@ class Ageing:
         passed = max(timedelta(0), min(ticks - self._looked, _SEEN_AT_MOST))
         self._looked = ticks
         now = min(ticks, self._wall())
-        before, self._believed = self._believed, believe(self._believed, now, passed)
+        before, self._believed = self._believed, next_state(self._believed, now, passed)
         was_waiting, self._is_waiting = self._is_waiting, now - self._believed.time > JUMP
         if self._is_waiting and not was_waiting:
             _log.warning(
@@ -105,7 +105,7 @@ class Ageing:
             new.replace(self._path)
 
 
-def _read(path: Path) -> Believed | None:
+def _read(path: Path) -> AgeClockState | None:
     with suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode(read_own(path), type=Believed)
+        return msgspec.json.decode(read_own(path), type=AgeClockState)
     return None
