@@ -27,7 +27,6 @@ def test_it_stands_in_one_place(written: str, where: list[str]) -> None:
 
 
 TWICE = {
-    "Expected": "of a token, whether by SAML or by OpenID",
     "Form": "how an error looks, in each dialect's table",
     "Refusal": "what a dialect writes, in REST and in OpenID",
 }
