@@ -20,8 +20,9 @@ class Peer:
         tls = transport.get_extra_info("ssl_object")
         self.secure = tls is not None
         self.certificate: bytes | None = None if tls is None else tls.getpeercert(binary_form=True)
-        socket = transport.get_extra_info("socket")
-        self.user = None if unix_path is None else user_of(socket)
+        self.user: int | None = None
+        if unix_path is not None:  # a socket is made to be asked, which is dear
+            self.user = user_of(transport.get_extra_info("socket"))
 
     def request(self, head: Head, body: bytes) -> Request:
         """A request of this peer's."""

@@ -25,6 +25,9 @@ from sessiongate.http.request_buffer import RequestBuffer
 # the kernel send a reset, and the peer would lose the reply that tells it why.
 _LINGER = 2.0
 
+# How long a peer has for its goodbye over TLS: five seconds, of which the next sweep may take one.
+GOODBYE = 4.0
+
 # How many bytes of that are read and dropped; then nothing more is read, and the peer's sending
 # comes to rest. What was on its way when we refused is less: Linux holds up to 6 MiB for a receiver
 # (net.ipv4.tcp_rmem). Who sends more has had our reply before, and a gigabyte costs us a second.
@@ -252,7 +255,7 @@ class TransportConnection(asyncio.Protocol):
         if unread and not self._peer.secure and self._transport.can_write_eof():
             self._close_half(unread)
         else:
-            self._stop_reading(self._edge.keep_alive, unread)
+            self._stop_reading(GOODBYE if self._peer.secure else self._edge.keep_alive, unread)
             self._transport.close()
 
     def _close_half(self, unread: int) -> None:

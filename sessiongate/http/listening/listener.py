@@ -61,6 +61,8 @@ class Listener:
     def sweep(self) -> None:
         """End the connections that are late. Runs by itself once a second."""
         self._edge.sweep()
+        if self._acceptor is not None:
+            self._acceptor.sweep(_SWEEP_EVERY)
 
     @property
     def connections(self) -> int:

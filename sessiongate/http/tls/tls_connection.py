@@ -27,10 +27,6 @@ from sessiongate.http.tls.client_hello import RETRY, ClientHello
 from sessiongate.http.tls.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls.tls_records import decrypt, encrypt
 
-# How long a handshake may take, and a goodbye.
-HANDSHAKE = 10.0
-GOODBYE = 5.0
-
 # Read from a socket at once, and fed to OpenSSL before the clock is looked at. The dearest that
 # fits is 150 key updates of 27 bytes, which take 35 microseconds each. It is also what is held of
 # a connection that waits, and is in no budget: as much as is taken of a request from everybody.
@@ -65,7 +61,6 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         "_shut",
         "_socket",
         "_stalled",
-        "_timer",
         "_useless",
     )
     _socket: asyncio.Transport
@@ -78,7 +73,6 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         self._acceptor = acceptor
         self._connection: Connection | None = None
         """None before the end of the handshake."""
-        self._timer: asyncio.TimerHandle | None = None
         self._hello: ClientHello | None = None
         """One that is to come or on its way."""
         self._rest = b""
@@ -110,9 +104,8 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         )
         cause = edge.admission.admit(self._accepted)
         if cause is None:
-            acceptor.handshaking.add(self._accepted)
+            acceptor.handshaking[self._accepted] = self._too_slow
             self._hello = ClientHello()
-            self._timer = edge.loop.call_later(HANDSHAKE, self._too_slow)
         else:
             note(edge.refusals, cause, self._accepted.address, why="closed without a word")
             self.give_up()
@@ -172,13 +165,11 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         self._shut = True
         self._rest = b""
         self._hello = None
-        if self._timer is not None:
-            self._timer.cancel()
         if self._connection is not None:
             self._connection.connection_lost(exc)
             return
         self._fail(type(exc or ConnectionResetError()).__name__)
-        self._acceptor.handshaking.discard(self._accepted)
+        self._acceptor.handshaking.pop(self._accepted, None)
         self._acceptor.edge.admission.leave(self._accepted)
 
     # What the connection calls, of its transport.
@@ -191,6 +182,8 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         """Encrypt and send."""
         if self._shut:
             return
+        if len(data) > PORTION and self._outgoing.pending:
+            self._flush()  # tickets, or the BIO would grow for both and never shrink
         try:
             records = encrypt(self._object, self._outgoing, data)
         except ssl.SSLError:
@@ -249,7 +242,6 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         if not self._reading:
             self._reading = True
             self._socket.resume_reading()
-        self._timer = self._acceptor.edge.loop.call_later(GOODBYE, self._no_goodbye)
 
     # Our own steps.
 
@@ -266,13 +258,6 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
     def _too_slow(self) -> None:
         self._fail("TimeoutError")
         self.abort()
-
-    def _no_goodbye(self) -> None:
-        # Who still reads is the connection's to judge, and who does not is counted until then.
-        if self._socket.get_write_buffer_size() or send_queue.unacknowledged(self._socket):
-            self._timer = self._acceptor.edge.loop.call_later(GOODBYE, self._no_goodbye)
-        else:
-            self._socket.abort()
 
     def _take(self, portion: memoryview) -> None:
         if self._connection is not None:
@@ -321,13 +306,11 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             self._flush()
             self._socket.close()
             return
-        self._flush()
+        if self._object.version() != "TLSv1.3":
+            self._flush()  # else only tickets are left, which go with the reply: one packet less
         self._useless = 0
         acceptor = self._acceptor
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        acceptor.handshaking.discard(self._accepted)
+        acceptor.handshaking.pop(self._accepted, None)
         self._connection = connection = Connection(acceptor.edge, self._accepted)
         connection.connection_made(self)
         if self._stalled:
@@ -337,12 +320,13 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
 
     def _read(self) -> None:
         """Give the connection what has come, as far as its records are whole."""
+        tickets = self._outgoing.pending
         try:
             data, over = decrypt(self._object, self._incoming)
         except ssl.SSLError:
             self.abort()
             return
-        if self._outgoing.pending:  # an answer to a key update
+        if self._outgoing.pending > tickets:  # an answer to a key update
             self._flush()
         connection = cast("Connection", self._connection)
         if data:

@@ -17,7 +17,7 @@ from sessiongate.http.bounds.loop_turns import SLICE
 from sessiongate.http.connection.causes import HANDSHAKE_FAILED, USELESS_RECORDS
 from sessiongate.http.connection.edge import Edge
 from sessiongate.http.connection.held_request import SMALL
-from sessiongate.http.connection.transport_connection import DROPPED
+from sessiongate.http.connection.transport_connection import DROPPED, GOODBYE
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.tls import tls_connection as tls
@@ -90,8 +90,8 @@ class House:
         assert len(self.edge.connections) == before + 1
         # Then of the processor: a busy machine counts for nothing.
         self.edge.now = time.thread_time
-        self.tickets = self.socket.taken()
-        """Session tickets: what the server has sent after its handshake."""
+        # Its tickets go with the first reply.
+        assert self.socket.taken() == b""
 
     async def longest_turn(self, flood: bytes) -> float:
         """Seconds of processor time of the dearest turn, until all of this is read."""
@@ -221,11 +221,7 @@ async def test_sec_73_who_leaves_unread_what_is_sent_is_not_worked_for(house: Ho
     assert house.socket.reading
 
 
-async def test_a_goodbye_is_said_after_the_reply_and_the_peers_is_waited_for(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert tls.GOODBYE == 5.0
-    monkeypatch.setattr(tls, "GOODBYE", 0.01)
+async def test_a_goodbye_is_said_after_the_reply_and_the_peers_is_waited_for(house: House) -> None:
     house.socket.come(house.peer.data(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
     async with asyncio.timeout(PATIENCE):
         while not house.socket.ended:
@@ -234,8 +230,12 @@ async def test_a_goodbye_is_said_after_the_reply_and_the_peers_is_waited_for(
         assert not house.socket.closed
         house.tls.write(b"nothing is written after a goodbye")
         house.socket.come(house.peer.data(b"and nothing is read"))
-        while not house.socket.closed:
-            await turn()
+    house.edge.sweep()
+    assert not house.socket.closed
+    later = house.edge.now() + GOODBYE
+    house.edge.now = lambda: later
+    house.edge.sweep()
+    assert house.socket.closed
 
 
 async def test_sec_73_after_a_goodbye_a_bounded_number_of_bytes_is_read(house: House) -> None:
@@ -248,6 +248,20 @@ async def test_sec_73_after_a_goodbye_a_bounded_number_of_bytes_is_read(house: H
         read += PORTION
     assert DROPPED < read <= DROPPED + PORTION
     assert not house.socket.closed
+
+
+async def test_tickets_go_with_the_first_reply_in_one_packet(house: House) -> None:
+    house.socket.come(house.peer.data(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+    async with asyncio.timeout(PATIENCE):
+        while not house.socket.out:
+            await turn()
+    before = len(house.socket.out)
+    assert house.peer.reads(house.socket.taken()).startswith(b"HTTP/1.1 200 OK\r\n")
+    house.socket.come(house.peer.data(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+    async with asyncio.timeout(PATIENCE):
+        while not house.socket.out:
+            await turn()
+    assert before - len(house.socket.out) > 2 * 200  # of two tickets
 
 
 async def test_who_is_gone_at_once_is_closed_at_once(house: House) -> None:
@@ -311,7 +325,7 @@ async def test_sec_75_a_connection_keeps_no_room_for_its_largest_reply(
     async with asyncio.timeout(PATIENCE):
         while len(house.socket.out) < size:
             await turn()
-    assert house.peer.reads(house.tickets + house.socket.out).endswith(b"\r\n\r\n" + body[:size])
+    assert house.peer.reads(house.socket.out).endswith(b"\r\n\r\n" + body[:size])
     assert 0 < counted.most <= 8192 + 256
 
 
