@@ -20,7 +20,6 @@ from sessiongate.http.connection.held_request import SMALL
 from sessiongate.http.connection.transport_connection import DROPPED, GOODBYE
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.message import Handler, Reply, Request
-from sessiongate.http.tls import tls_connection as tls
 from sessiongate.http.tls.client_hello import RETRY
 from sessiongate.http.tls.tls_acceptor import TlsAcceptor
 from sessiongate.http.tls.tls_connection import PORTION, USELESS, Tls
