@@ -138,7 +138,7 @@ def tests_by_requirement() -> dict[int, list[str]]:
     """The names of the tests that hold each requirement; some hold two."""
     found: dict[int, list[str]] = {}
     # The contracts that every store and provider runs are public, and so stand in the package.
-    for path in (*sorted(TESTS.rglob("test_*.py")), *sorted(CONTRACTS.glob("*.py"))):
+    for path in (*sorted(TESTS.rglob("test_*.py")), *sorted(CONTRACTS.rglob("*.py"))):
         for numbers, name in _NAME.findall(path.read_text(encoding="utf-8")):
             for number in numbers.split("_")[:-1]:
                 found.setdefault(int(number), []).append(name)

@@ -57,6 +57,12 @@ def test_pages_say_how_many_requirements_there_are(page: str) -> None:
     assert f"{len(from_security.REQUIREMENTS)} requirements" in text
 
 
+def test_the_contracts_of_stores_are_evidence_too() -> None:
+    found = from_security.tests_by_requirement()
+    assert "an_aged_session_is_over_whatever_the_activity" in found[6]
+    assert [one for one in from_security.REQUIREMENTS if not found.get(one)] == []
+
+
 def test_a_requirement_without_a_test_is_open() -> None:
     assert from_security.state_of(5, []) == "open"
     assert from_security.state_of(11, []) == "open"

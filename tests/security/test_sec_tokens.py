@@ -244,6 +244,7 @@ def test_sec_09_a_second_logout_changes_nothing(dialect: Dialect, shared: Server
 @over_dialects
 def test_sec_09_one_of_many_logouts_at_once_ends_it(dialect: Dialect, shared: Server) -> None:
     token = dialect.token(shared, USER)
+    key = dialect.key_of(shared, token)
     worked: list[bool] = []
 
     def leave() -> None:
@@ -254,6 +255,9 @@ def test_sec_09_one_of_many_logouts_at_once_ends_it(dialect: Dialect, shared: Se
     assert len(worked) == 8
     assert any(worked)
     assert not dialect.is_alive(shared, token)
+    told = map(json.loads, shared.run("audit", "export", *config_of(shared)).out.splitlines())
+    ends = [one for one in told if (one["event"], one.get("key")) == ("session ended", key)]
+    assert [one["reason"] for one in ends] == ["logout"], "of those that worked, one has ended it"
 
 
 def _at_once(tasks: list[Callable[[], None]]) -> None:
