@@ -18,7 +18,7 @@ from sessiongate.testing.remote_line import RemoteLine
 from tests.each import each
 from tests.end_to_end.forking import Forked
 from tests.end_to_end.serving import environment
-from tests.testing.test_plugin import run
+from tests.testing.test_plugin import PLAIN, run
 from tests.until import PATIENCE, wait_until
 
 STORY = """
@@ -162,7 +162,7 @@ def test_a_server_that_runs_serves(tmp_path: Path, short: str) -> None:
         server.wait(PATIENCE)
         server.stdout.close()
         server.stderr.close()
-    inner = f"exec {sys.executable} -m pytest -q -rA -p no:cacheprovider"
+    inner = f"exec {sys.executable} -m pytest {' '.join(PLAIN)}"
     line = f'{inner} --sessiongate="$SESSIONGATE_URL" test_it.py'
     done = subprocess.run(
         [sys.executable, "-m", "sessiongate.cli.main", "dev", "--", "sh", "-c", line],
@@ -235,7 +235,7 @@ def runs(pid: int) -> bool:
 def test_where_pytest_is_killed_its_server_ends(tmp_path: Path, short: str) -> None:
     (tmp_path / "test_it.py").write_text(FOR_EVER)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
-    arguments = ["-q", "-s", "-p", "no:cacheprovider", "--sessiongate=subprocess"]
+    arguments = [*PLAIN, "-s", "--sessiongate=subprocess"]
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=tmp_path,

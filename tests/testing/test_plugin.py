@@ -18,7 +18,8 @@ PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 """The code of docs/testing.md, as it stands."""
 
-PLAIN = ("-p", "no:cacheprovider", "-p", "no:randomly", "-q", "-rA")
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:schemathesis", "-q", "-rA")
+"""Without what our own environment has besides, and others have not."""
 
 TESTS = """
 import warnings

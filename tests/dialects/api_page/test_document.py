@@ -1,14 +1,14 @@
-"""The document against the tables that it is made from: all of them, and nothing besides."""
+"""The document against the tables that it is made from: all of them, and nothing besides.
+
+The validators are imported by the tests that use them: they take half a second of the processor,
+and every process of a run collects all tests.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
-from openapi_schema_validator import OAS31Validator
-from openapi_spec_validator import OpenAPIV31SpecValidator, validate
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 
 from sessiongate import errors
 from sessiongate.dialects.api_page.document import document
@@ -45,6 +45,10 @@ def operation(member: str, kind: str = "SessionManager") -> dict[str, Any]:
 
 def problems(schema: dict[str, Any], value: object) -> list[str]:
     """What is wrong with a value by a schema of the document."""
+    from openapi_schema_validator import OAS31Validator
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
+
     whole = DRAFT202012.create_resource({**DOCUMENT, "$id": "urn:document"})
     registry: Registry[Any] = Registry().with_resource("urn:document", whole)
     rooted = {"$id": "urn:document", **DOCUMENT, "allOf": [schema]}
@@ -59,6 +63,8 @@ def named(name: str) -> dict[str, Any]:
 
 
 def test_the_document_is_valid_openapi() -> None:
+    from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+
     assert DOCUMENT["openapi"] == "3.1.0"
     validate(DOCUMENT, cls=OpenAPIV31SpecValidator)
 

@@ -9,8 +9,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
-import schemathesis
-from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from requests import PreparedRequest, Session
 from requests import Response as Answer
 from requests.adapters import HTTPAdapter
@@ -23,7 +21,7 @@ from sessiongate.operations.console.document import document
 from sessiongate.operations.console.page import Action, Page, Values, Visit
 from sessiongate.rules.access import KNOWN
 from sessiongate.session import CONSOLE, Client
-from tests.drawn_requests import check_replies, one_in, operations_of
+from tests.drawn_requests import MODES, check_replies, one_in, operations_of
 from tests.each import each
 from tests.gate import Gate
 from tests.operations.console.browser import HOST, Desk, Script, faults_of, told_by
@@ -45,6 +43,9 @@ def whole(gate: Gate) -> Desk:
 
 
 async def test_the_document_is_served_to_scripts_and_valid(whole: Desk) -> None:
+    # Nearly half a second of the processor, which is not for all who collect tests.
+    from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+
     script = await whole.script("operator")
     reply = await script.get(f"{TWINS}openapi.json")
     told = told_by(reply)
@@ -167,9 +168,9 @@ EXAMPLES = one_in(50, 2)
 
 @pytest.mark.slow
 @pytest.mark.hypothesis
-@each("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
+@each("mode", MODES)
 def test_every_answer_to_a_script_is_one_that_the_document_declares(
-    asked: Asked, mode: schemathesis.GenerationMode
+    asked: Asked, mode: str
 ) -> None:
     headers = {"Authorization": f"Bearer {asked.script.shown}"}
 
