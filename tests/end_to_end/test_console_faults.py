@@ -30,12 +30,11 @@ def gate() -> Iterator[Gate]:
 @pytest.mark.peer
 @for_readers
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [1280, 320])
 @browsing
-async def test_every_reader_can_set_faults(chromium: Browser, gate: Gate, width: int) -> None:
+async def test_every_reader_can_set_faults(chromium: Browser, gate: Gate) -> None:
     base = vars(gate)["_thread"].running.started.console
     name, user = next(iter(gate.users.items()))
-    context = await chromium.new_context(viewport={"width": width, "height": 800})
+    context = await chromium.new_context()
     try:
         context.set_default_timeout(MILLISECONDS)
         expect.set_options(timeout=MILLISECONDS)
@@ -51,11 +50,13 @@ async def test_every_reader_can_set_faults(chromium: Browser, gate: Gate, width:
         await page.select_option("#scenario", "stale-password")
         await page.click("#add-scenario")
         await expect(page.locator("#dev")).to_contain_text("faults on purpose, 2 rules")
-        assert await shown.faults() == []
-        assert not await page.evaluate(SCROLLS)
-        for scheme in SCHEMES:
-            await page.emulate_media(color_scheme=scheme)
-            assert await shown.faults_of_colour() == [], scheme
+        for width in (1280, 320):
+            await page.set_viewport_size({"width": width, "height": 800})
+            assert await shown.faults() == [], width
+            assert not await page.evaluate(SCROLLS), width
+            for scheme in SCHEMES:
+                await page.emulate_media(color_scheme=scheme)
+                assert await shown.faults_of_colour() == [], f"{width}, {scheme}"
         await page.get_by_role("button", name="Remove rule r1", exact=True).press("Enter")
         await expect(page.locator("#dev")).to_contain_text("faults on purpose, 1 rule")
         await page.click("#clear")
