@@ -282,20 +282,35 @@ def _file_of_people() -> bytes:
         return path.read_bytes()
 
 
+@cache
+def _hashed(password: str) -> str:
+    """What is stored of a password: slow to make, and as good for the next server of a run."""
+    hasher = PasswordHasher(1)
+    try:
+        return hasher.hash_now(Secret(password))
+    finally:
+        hasher.close()
+
+
+class _MadeOnce:
+    """Hashes each password once in a run."""
+
+    def hash_now(self, password: Secret) -> str:
+        return _hashed(password.reveal())
+
+
 def add_people(path: Path, people: Mapping[tuple[str, str], str]) -> None:
     """Put users into a file, as `users add` does but without a process for each."""
-    hasher = PasswordHasher(1)
     for (name, password), role in people.items():
         add_user(
             path,
             name,
             Secret(password),
             role,
-            hasher=hasher,
+            hasher=_MadeOnce(),
             roles=Roles().names(),
             created=datetime.now(UTC),
         )
-    hasher.close()
 
 
 @dataclass
