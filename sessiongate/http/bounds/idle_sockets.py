@@ -34,13 +34,22 @@ class IdleSockets(Generic[One]):
         self._most = 0
 
     def add(self, one: One) -> None:
-        """It is the youngest, unless it is here already."""
+        """It is the youngest from now on, also if it is among them already."""
         if one in self._all:
+            self._renew(one)
             return
         self._all[one] = None
         address = self._addresses.setdefault(one.counts_as, {})
         address[one] = None
         self._resize(one.counts_as, len(address) - 1, len(address))
+
+    def _renew(self, one: One) -> None:
+        """As removing and adding it, in a third of the time: strangers ask again and again."""
+        name = one.counts_as
+        address = self._addresses[name]
+        alike = self._sizes[len(address)]
+        del self._all[one], address[one], alike[name]
+        self._all[one] = address[one] = alike[name] = None
 
     def remove(self, one: One) -> None:
         """It is not among them, or not any more."""

@@ -62,20 +62,29 @@ def test_equals_take_nothing_from_each_other_at_once() -> None:
     assert house.closed == [ones[1]]
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=60))
-def test_a_crowd_knows_who_has_most(steps: list[tuple[bool, int]]) -> None:
+STEPS = st.sampled_from(["comes", "asks again", "goes"])
+
+
+@given(st.lists(st.tuples(STEPS, st.integers(0, 3), st.integers(0, 9)), max_size=60))
+def test_a_crowd_knows_who_has_most(steps: list[tuple[str, int, int]]) -> None:
     idle: IdleSockets[AcceptedSocket] = IdleSockets()
     inside: list[AcceptedSocket] = []
-    for comes, number in steps:
+    for step, number, which in steps:
         address = f"192.0.2.{number}"
-        if comes:
+        mine = [one for one in inside if one.address == address]
+        if step == "comes":
             inside.append(AcceptedSocket(address, 0.0, lambda: None))
             idle.add(inside[-1])
             idle.add(inside[-1])
-        elif mine := [one for one in inside if one.address == address]:
+        elif mine and step == "goes":
             inside.remove(mine[-1])
             idle.remove(mine[-1])
             idle.remove(mine[-1])
+        elif mine:
+            again = mine[which % len(mine)]
+            inside.remove(again)
+            inside.append(again)
+            idle.add(again)
         counts = Counter(one.address for one in inside)
         goes = idle.oldest_of_busiest(AcceptedSocket("198.51.100.1", 0.0, lambda: None))
         most = max(counts.values(), default=0)
@@ -85,3 +94,25 @@ def test_a_crowd_knows_who_has_most(steps: list[tuple[bool, int]]) -> None:
             assert goes is not None
             assert counts[goes.address] == most
             assert goes is next(one for one in inside if one.address == goes.address)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 7)), max_size=60))
+def test_whoever_asks_again_stands_as_if_it_had_left_first(
+    steps: list[tuple[bool, int]],
+) -> None:
+    sockets = [AcceptedSocket(f"192.0.2.{number % 3}", 0.0, lambda: None) for number in range(8)]
+    newcomers = [AcceptedSocket(f"192.0.2.{number}", PATIENCE, lambda: None) for number in range(4)]
+    kept: IdleSockets[AcceptedSocket] = IdleSockets()
+    moved: IdleSockets[AcceptedSocket] = IdleSockets()
+    for comes, number in steps:
+        one = sockets[number]
+        moved.remove(one)
+        if comes:
+            kept.add(one)
+            moved.add(one)
+        else:
+            kept.remove(one)
+        for each_of in (IdleSockets.oldest_of_busiest, IdleSockets.oldest_overdue):
+            assert [each_of(kept, new) for new in newcomers] == [
+                each_of(moved, new) for new in newcomers
+            ]
