@@ -14,10 +14,11 @@ from enum import Enum, StrEnum
 from functools import lru_cache
 from http import HTTPStatus
 
+import msgspec
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from sessiongate.errors import Malformed
-from sessiongate.http.message import Reply
+from sessiongate.http.message import FixedHeaders, Reply
 
 
 class Flaw(StrEnum):
@@ -61,41 +62,26 @@ def is_host(text: str) -> bool:
     return found is not None and (found[1] is None or int(found[1]) <= _HIGHEST_PORT)
 
 
-class Head:
+class Head(msgspec.Struct, gc=False):
     """A request head, taken apart. llhttp fills in `headers`, through `on_header`."""
 
-    __slots__ = (
-        "_authority",
-        "_framing",
-        "expects_continue",
-        "headers",
-        "is_old",
-        "keep_alive",
-        "length",
-        "method",
-        "path",
-        "query",
-        "size",
-        "takes",
-    )
-
-    def __init__(self, method: str, target: str, authority: str | None = None) -> None:
-        self.method = method
-        self.path, _, self.query = target.partition("?")
-        self._authority = authority
-        """The host of a target that is a whole address."""
-        self.headers: list[tuple[str, str]] = []
-        self.length: int | None = 0
-        """Bytes of body to come; None when it comes in chunks."""
-        self.keep_alive = True
-        self.expects_continue = False
-        self.is_old = False
-        """Whether it came by HTTP/1.0, which knows no chunks."""
-        self.size = 0
-        """Bytes of it that were sent."""
-        self.takes = 0
-        """Bytes that it takes when it is read."""
-        self._framing: list[tuple[str, str]] = []
+    method: str
+    path: str
+    query: str = ""
+    headers: list[tuple[str, str]] = []
+    length: int | None = 0
+    """Bytes of body to come; None when it comes in chunks."""
+    keep_alive: bool = True
+    size: int = 0
+    """Bytes of it that were sent."""
+    takes: int = 0
+    """Bytes that it takes when it is read."""
+    expects_continue: bool = False
+    is_old: bool = False
+    """Whether it came by HTTP/1.0, which knows no chunks."""
+    _authority: str | None = None
+    """The host of a target that is a whole address."""
+    _framing: list[tuple[str, str]] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by llhttp. It has cut the white space before the value, not that after it."""
@@ -109,7 +95,8 @@ class Head:
         hosts = 0
         lengths: list[str] = []
         codings: list[str] = []
-        for name, value in self._framing:
+        framing, self._framing = self._framing, []
+        for name, value in framing:
             if name == "host":
                 hosts += 1
                 # Empty where the client's own address of us has no authority (RFC 9112, 3.2).
@@ -155,7 +142,7 @@ def read_head(raw: bytes) -> Head:
     if method == b"CONNECT":
         raise Malformed(Flaw.REQUEST_LINE)  # no tunnels here
     if authority is None and target is not None and target[:1] == b"/":
-        head = Head(method.decode("ascii"), target.decode("ascii"))
+        head = _to(method.decode("ascii"), target.decode("ascii"))
     elif authority is not None:
         head = _addressed(method.decode("ascii"), authority.decode("ascii"), target or b"")
     else:
@@ -179,7 +166,13 @@ def _addressed(method: str, authority: str, target: bytes) -> Head:
     if not is_host(authority):
         raise Malformed(Flaw.HOST)
     path = target.decode("ascii")
-    return Head(method, path if path[:1] == "/" else f"/{path}", authority)
+    return _to(method, path if path[:1] == "/" else f"/{path}", authority)
+
+
+def _to(method: str, target: str, authority: str | None = None) -> Head:
+    """A head without headers yet."""
+    path, _, query = target.partition("?")
+    return Head(method, path, query, _authority=authority)
 
 
 def hopeless(partial: bytes | bytearray, seen: int) -> bool:
@@ -324,7 +317,9 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # Ours to write: a second copy would let two readers cut our reply in two ways.
 _OURS = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding"})
-_STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\nDate: " for s in HTTPStatus}
+_STATUS_LINES = {
+    s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\nDate: " for s in HTTPStatus if s.value >= 200
+}
 
 
 @lru_cache(maxsize=256)
@@ -374,20 +369,30 @@ def write_head(
 
 
 def _head(reply: Reply, date: str, framing: str, *, close: bool) -> bytes:
-    status = reply.status
+    status, headers = reply.status, reply.headers
+    line = _STATUS_LINES.get(status) or _status_line(status)
+    lines = headers.written if type(headers) is FixedHeaders else ""
+    if not lines:
+        lines = _lines(headers)
+        if type(headers) is FixedHeaders:
+            headers.written = lines
+    end = "\r\nConnection: close\r\n\r\n" if close else "\r\n\r\n"
+    return f"{line}{reply.date or date}{framing}{lines}{end}".encode("latin-1")
+
+
+def _status_line(status: int) -> str:
     if not 200 <= status <= 599:
         raise ValueError("the status is not that of a final reply")
-    parts = [
-        _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\nDate: ",
-        reply.date or date,
-        framing,
-    ]
-    for name, value in reply.headers:
+    return f"HTTP/1.1 {status} \r\nDate: "
+
+
+def _lines(headers: tuple[tuple[str, str], ...]) -> str:
+    lines = ""
+    for name, value in headers:
         if not _is_header_name(name):
             raise ValueError("a header name is not a token, or is the server's to write")
         # isprintable() is the quick answer; it also says no to a few harmless characters.
         if not value.isprintable() and _UNFIT.search(value) is not None:
             raise ValueError("a header value holds a control character")
-        parts.append(f"\r\n{name}: {value}")
-    parts.append("\r\nConnection: close\r\n\r\n" if close else "\r\n\r\n")
-    return "".join(parts).encode("latin-1")
+        lines += f"\r\n{name}: {value}"
+    return lines

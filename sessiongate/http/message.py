@@ -121,6 +121,13 @@ class CutOff(msgspec.Struct, frozen=True):
     """Whether the body is announced in chunks, and what follows those bytes is none."""
 
 
+class FixedHeaders(tuple[tuple[str, str], ...]):
+    """Headers that many replies share: looked at and written once. Never any with a secret."""
+
+    written = ""
+    """As they are sent, once `framing` has looked at them."""
+
+
 class Reply(msgspec.Struct, gc=False):
     """One reply. The server adds Content-Length, Date and the connection headers."""
 
@@ -143,6 +150,19 @@ class Reply(msgspec.Struct, gc=False):
 
 
 Handler = Callable[[Request], Awaitable[Reply]]
+"""What answers requests. One that can do so without waiting may have `answer_nowait` besides."""
+
+NoWait = Callable[[Request], Reply | None]
+"""The reply to a request that can be answered without waiting, whole: nothing of it is cut off,
+comes in pieces or wants to know whether it was delivered. None where the handler is to be called
+for it: then nothing has been done yet."""
+
+
+def nowait_of(handler: Handler) -> NoWait | None:
+    """How this handler answers without waiting, None where it never does."""
+    found: NoWait | None = getattr(handler, "answer_nowait", None)
+    return found
+
 
 Streams = Callable[[str, str], bool] | None
 """Whether the body of this method and path is handed on as it comes. None: of none."""

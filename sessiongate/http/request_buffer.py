@@ -7,6 +7,7 @@ from enum import Enum
 
 from sessiongate.errors import Malformed
 from sessiongate.http.framing import Chunks, ChunkState, Flaw, Head, hopeless, read_head
+from sessiongate.http.ordinary_head import read_ordinary
 
 
 class BufferState(Enum):
@@ -103,7 +104,7 @@ class RequestBuffer:
                 return BufferState.MORE
             self._lines = 0
         raw = self._eat(end)
-        head = read_head(raw)
+        head = read_ordinary(raw) or read_head(raw)
         self._seen = 0
         if self.keeps and end <= _KEPT and not head.expects_continue:
             self._raw, self._kept = raw, head

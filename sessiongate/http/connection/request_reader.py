@@ -93,7 +93,9 @@ class RequestReader(UploadReader):
                 self._refuse(f"malformed_{error}")
             finally:
                 self._advancing = False
-            if self._at is _BUSY and not (buffer.rest or held.head or held.body):
+            at = self._at
+            done = at is _BUSY or (at is _IDLE and not (self._paused or self._eof))
+            if done and not (buffer.rest or held.head or held.body):
                 return
         else:
             buffer.add(data)
@@ -227,7 +229,9 @@ class RequestReader(UploadReader):
         edge, buffer = self._edge, self._buffer
         limits = edge.limits
         head = buffer.take_head(limits.header_bytes, limits.header_count)
-        if isinstance(head, BufferState):
+        if not isinstance(
+            head, Head
+        ):  # of its exact type, as nearly always: a state is asked slowly
             if head is BufferState.TOO_LARGE:
                 self._refuse("head_too_large")
             elif head is BufferState.TOO_MANY:
