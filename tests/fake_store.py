@@ -34,7 +34,13 @@ class FakeStore(MemoryStore):
 
     async def use(self, digest: bytes, now: datetime) -> Session | None:
         await self._begin("use")
-        return await super().use(digest, now)
+        return super().use_nowait(digest, now)
+
+    def use_nowait(self, digest: bytes, now: datetime) -> Session | None:
+        assert "use" not in self.before, "there is no waiting here"
+        if "use" in self.away:
+            raise StoreUnavailable("the disk is gone")
+        return super().use_nowait(digest, now)
 
     async def end(self, key: str) -> Session | None:
         await self._begin("end")

@@ -33,6 +33,13 @@ def room_of(module: str) -> str:
     return area
 
 
+def answered_nowait(frame: FrameType | None) -> bool:
+    """Whether this is done for a request that is answered without a task."""
+    while frame is not None and frame.f_code.co_name != "_answered_nowait":
+        frame = frame.f_back
+    return frame is not None
+
+
 @dataclass
 class Walk:
     """Calls of one request from one module of ours into another, in order: (from, to)."""
@@ -47,7 +54,7 @@ class Walk:
             task = asyncio.current_task()
         except RuntimeError:
             return
-        if task is None or task.get_name() != "request":
+        if not (answered_nowait(frame) if task is None else task.get_name() == "request"):
             return
         back = frame.f_back
         while back is not None and not module_of(back):

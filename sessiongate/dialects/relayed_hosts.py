@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from sessiongate.dialects.stray_hosts import StrayHosts
 from sessiongate.gateway.upstream_gateway import UpstreamGateway, VCenterGateway
 from sessiongate.gateway.zvm_gateway import ZvmGateway
-from sessiongate.http.message import Handler, Reply, Request
+from sessiongate.http.message import Handler, Reply, Request, nowait_of
 from sessiongate.networks import canonical_host
 
 G = TypeVar("G", bound=UpstreamGateway)
@@ -89,6 +89,7 @@ class AtUpstreams:
     def __init__(self, inner: Handler, gates: Gates, strays: StrayHosts | None = None) -> None:
         """`strays` are told of requests whose Host means none."""
         self._inner = inner
+        self._inner_nowait = nowait_of(inner)
         self._gates = gates
         self._strays = strays
 
@@ -98,3 +99,13 @@ class AtUpstreams:
         if not request.upstream and self._strays is not None:
             self._strays.note(request)
         return self._inner(request)
+
+    def answer_nowait(self, request: Request) -> Reply | None:
+        """As `message.NoWait`."""
+        if self._inner_nowait is None:
+            return None
+        request.upstream = self._gates.name_of(request)
+        reply = self._inner_nowait(request)
+        if reply is not None and not request.upstream and self._strays is not None:
+            self._strays.note(request)
+        return reply

@@ -1,6 +1,8 @@
 """Who sent a request, and from where, as the services want to know it."""
 
 from collections.abc import Iterable
+from enum import Enum
+from typing import Literal
 
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.errors import NoSession
@@ -64,8 +66,49 @@ async def caller(
     elif found.token is None:
         return None
     else:
-        token = Secret(as_issued(found.plain)) if BEARER in accepted else found.token
+        token = _as_issued(found, found.token, accepted)
         session = await (sessions.check(token) if touch else sessions.peek(token.digest()))
+    return _admitted(request, found, session, any_upstream=any_upstream)
+
+
+class MustWait(Enum):
+    """What there is in place of a caller while it has to be waited for."""
+
+    MUST_WAIT = "must wait"
+
+
+MUST_WAIT = MustWait.MUST_WAIT
+
+
+def caller_nowait(
+    request: Request,
+    sessions: Sessions,
+    accepted: frozenset[str],
+    inside: Iterable[tuple[str, str]] = (),
+) -> Session | Literal[MustWait.MUST_WAIT] | None:
+    """As `caller`, without waiting. MUST_WAIT, with nothing done yet, where that cannot be.
+
+    So it is where the sessions are elsewhere, and where a signature is to be verified.
+    """
+    if not sessions.in_process:
+        return MUST_WAIT
+    found = carried(request.headers, accepted, inside)
+    if found.signed:
+        return MUST_WAIT
+    if found.token is None or is_of_console(found.plain):
+        return None
+    session = sessions.check_nowait(_as_issued(found, found.token, accepted))
+    return _admitted(request, found, session, any_upstream=False)
+
+
+def _as_issued(found: Carried, token: Secret, accepted: frozenset[str]) -> Secret:
+    return Secret(as_issued(found.plain)) if BEARER in accepted else token
+
+
+def _admitted(
+    request: Request, found: Carried, session: Session | None, *, any_upstream: bool
+) -> Session | None:
+    """The session that was found, where the request may go by it."""
     if session is not None and session.dialect == CONSOLE:
         return None  # one from before such tokens had a form of their own
     if session is not None and session.upstream != request.upstream and not any_upstream:

@@ -17,7 +17,7 @@ from sessiongate.faults.inside import meeting
 from sessiongate.faults.rule import RequestFacts
 from sessiongate.faults.slow import Sleep, dribbled
 from sessiongate.faults.state import FaultState
-from sessiongate.http.message import CutOff, Handler, Reply, Request
+from sessiongate.http.message import CutOff, Handler, Reply, Request, nowait_of
 from sessiongate.http.router import Routes
 from sessiongate.service.sessions import Sessions
 from sessiongate.session import Session
@@ -43,6 +43,31 @@ class MatchedRequest(msgspec.Struct, frozen=True):
     request: Request
 
 
+class _Asking:
+    """A handler that asks at each request whether there are rules, and is the plain one else."""
+
+    __slots__ = ("_handler", "_judged", "_nowait", "_state")
+
+    def __init__(
+        self,
+        state: FaultState,
+        handler: Handler,
+        judged: Callable[[RuleBook, Request], Awaitable[Reply]],
+    ) -> None:
+        self._state, self._handler, self._judged = state, handler, judged
+        self._nowait = nowait_of(handler)
+
+    def __call__(self, request: Request) -> Awaitable[Reply]:
+        rules = self._state.rules
+        return self._handler(request) if rules is None else self._judged(rules, request)
+
+    def answer_nowait(self, request: Request) -> Reply | None:
+        """As `message.NoWait`, as long as there are no rules."""
+        if self._nowait is None or self._state.rules is not None:
+            return None
+        return self._nowait(request)
+
+
 class FaultyHandler:
     """A handler of requests some of which meet faults."""
 
@@ -66,13 +91,7 @@ class FaultyHandler:
 
     def handler(self) -> Handler:
         """What answers requests: by one question more, where there are no rules."""
-        state, handler, judged = self._state, self._handler, self._judged
-
-        def answer(request: Request) -> Awaitable[Reply]:
-            rules = state.rules
-            return handler(request) if rules is None else judged(rules, request)
-
-        return answer
+        return _Asking(self._state, self._handler, self._judged)
 
     async def _judged(self, rules: RuleBook, request: Request) -> Reply:
         dialect = self._routes.route_of(request.path).dialect

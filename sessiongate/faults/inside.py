@@ -29,7 +29,7 @@ from sessiongate.rules.accounts import Account
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, PresentedToken, Principal, Session, Ticket
-from sessiongate.store.port import Store
+from sessiongate.store.port import Store, use_nowait_of
 
 R = TypeVar("R", bound=Callable[..., Awaitable[Any]])
 
@@ -164,6 +164,8 @@ class FaultyStore:
         self._inner = inner
         self.use = inner.use
         """Every check asks it: the store's own, as long as there are no rules."""
+        self.use_nowait = use_nowait_of(inner)
+        """Asked only while there are no rules: `handler` waits for every request otherwise."""
 
     def heed(self, there_are_rules: bool) -> None:
         """Ask whether a check meets a fault from now on, or no longer."""

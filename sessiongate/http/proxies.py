@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sessiongate.http.framing import is_host
-from sessiongate.http.message import Handler, Hop, Reply, Request
+from sessiongate.http.message import Handler, Hop, Reply, Request, nowait_of
 from sessiongate.networks import read_address
 
 Trusted = Sequence[IPv4Network | IPv6Network | Literal["unix"]]
@@ -69,6 +69,7 @@ class TrustedProxies:
 
     def __init__(self, inner: Handler, trusted: Trusted, certificate_header: str | None) -> None:
         self._inner = inner
+        self._inner_nowait = nowait_of(inner)
         self._trusted = trusted
         self._unix = "unix" in trusted
         self._kept = lru_cache(maxsize=1024)(self._is_trusted)
@@ -78,10 +79,7 @@ class TrustedProxies:
     async def __call__(self, request: Request) -> Reply:
         """Answer a request, with what the proxy says taken over where it may be."""
         peer = request.peer
-        short = len(peer) <= _LONGEST_ADDRESS
-        if not (
-            self._unix if peer[:1] == "/" else (self._kept if short else self._is_trusted)(peer)
-        ):
+        if not self._by_proxy(peer):
             return await self._inner(request)
         said = dict(request.headers)
         passed_on = msgspec.structs.replace(
@@ -98,6 +96,12 @@ class TrustedProxies:
         reply = await self._inner(passed_on)
         request.vouched = passed_on.vouched
         return reply
+
+    def answer_nowait(self, request: Request) -> Reply | None:
+        """As `message.NoWait`, for those who come by no trusted proxy."""
+        if self._inner_nowait is None or self._by_proxy(request.peer):
+            return None
+        return self._inner_nowait(request)
 
     def _is_trusted(self, address: str) -> bool:
         return is_trusted(self._trusted, address)
@@ -116,6 +120,11 @@ class TrustedProxies:
                 way_out="have it put the client's address last in X-Forwarded-For",
             )
         return client
+
+    def _by_proxy(self, peer: str) -> bool:
+        if peer[:1] == "/":
+            return self._unix
+        return (self._kept if len(peer) <= _LONGEST_ADDRESS else self._is_trusted)(peer)
 
     def _certificate(self, request: Request) -> bytes | None:
         """The certificate in the configured header; a header given twice is believed not at all."""

@@ -7,12 +7,13 @@ path is `respell`'s: before the match, and for the endpoint too.
 
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 import structlog
 
 from sessiongate.errors import ForeignOrigin, Refused, SessionGateError
-from sessiongate.http.message import Handler, Reply, Request, Streams
+from sessiongate.http.message import Handler, NoWait, Reply, Request, Streams, nowait_of
 from sessiongate.http.objections import CAUSES, OBJECTED_TO, objection
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.http.refusal_log import note
@@ -22,6 +23,9 @@ from sessiongate.telemetry.tracebacks import traced
 _log = structlog.get_logger("sessiongate.http")
 
 _LOOKED_AT = OBJECTED_TO | {"x-request-id", "vapi-ctx-opid"}
+
+# The longest path of which it is remembered whether it is answered without waiting.
+_REMEMBERED = 128
 
 Refuse = Callable[[Request, SessionGateError | None], Reply]
 """A refusal in a dialect's own form; None stands for an error that nobody foresaw."""
@@ -78,6 +82,7 @@ class Routes:
             else:
                 self._whole.setdefault(route.path, route)
         self._nowhere = nowhere
+        self._nowait = lru_cache(maxsize=256)(self._nowait_of)
         self.streams: Streams = None
         if any(route.streams for route in routes):
             self.streams = self._streams
@@ -107,6 +112,25 @@ class Routes:
             reply.headers = (*reply.headers, ("x-request-id", brought))
         return reply
 
+    def answer_nowait(self, request: Request) -> Reply | None:
+        """As `message.NoWait`: as `__call__` answers, where the route's handler need not wait."""
+        path = request.path
+        found = self._nowait(path) if len(path) <= _REMEMBERED else None
+        if found is None or not _LOOKED_AT.isdisjoint(dict(request.headers)):
+            return None
+        route, nowait = found
+        current.set(RequestId())
+        try:
+            reply = nowait(request)
+        except Exception as error:  # noqa: BLE001 - the server's last net
+            _log.error("unforeseen error", path=route.path, **traced(error))
+            reply = route.refuse(request, None)
+        finally:
+            current.set(None)  # what the connection says next is of no request
+        if reply is not None:
+            self._requests[route.dialect, reply.status] += 1
+        return reply
+
     def route_of(self, path: str) -> Route:
         """Who answers this path, as it came."""
         route = self._whole.get(path)
@@ -114,6 +138,14 @@ class Routes:
             path = self._respell(path)
             route = self._whole.get(path) or self._other(path)
         return route
+
+    def _nowait_of(self, path: str) -> tuple[Route, NoWait] | None:
+        """Who answers this path without waiting, where it is spelled as it is meant."""
+        if self._respell(path) != path:
+            return None
+        route = self.route_of(path)
+        nowait = nowait_of(route.handler)
+        return None if nowait is None else (route, nowait)
 
     def _streams(self, method: str, path: str) -> bool:
         return method in self.route_of(path).streams

@@ -20,7 +20,7 @@ from sessiongate.rules.token import GUID_BYTES, HEX, TokenForm, guid
 from sessiongate.secret import Secret
 from sessiongate.service.undelivered import Undelivered
 from sessiongate.session import CONSOLE, Caps, Client, Ended, Principal, Session
-from sessiongate.store.port import SessionStore
+from sessiongate.store.port import SessionStore, use_nowait_of
 from sessiongate.store.search import FoundSessions, SessionSearch, revision_of, searched
 
 # Names and agents come from clients. vSphere's own columns are shorter; nobody reads further.
@@ -56,6 +56,7 @@ class Sessions:
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._store = store
+        self._use_nowait = use_nowait_of(store)
         self.roles = roles
         self._clock = clock
         self._journal = journal
@@ -132,6 +133,17 @@ class Sessions:
     def check(self, token: Secret) -> Awaitable[Session | None]:
         """The live session of this token, with this call counted; None if there is none."""
         return self._store.use(token.digest(), self._clock.now())
+
+    @property
+    def in_process(self) -> bool:
+        """Whether sessions are checked without waiting: whether `check_nowait` may be called."""
+        return self._use_nowait is not None
+
+    def check_nowait(self, token: Secret) -> Session | None:
+        """As `check`, where sessions are at hand."""
+        if self._use_nowait is None:
+            raise RuntimeError("this store is to be waited for")
+        return self._use_nowait(token.digest(), self._clock.now())
 
     async def check_digest(self, digest: bytes) -> Session | None:
         """The same for a caller whose token was verified in another way and names the digest."""

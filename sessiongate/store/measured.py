@@ -22,7 +22,15 @@ from sessiongate.store.measured_leases import (
     measured,
 )
 from sessiongate.store.measured_tokens import MeasuredManagerTokens
-from sessiongate.store.port import AttemptStore, AuditStore, Endings, LeaseStore, Store
+from sessiongate.store.port import (
+    AttemptStore,
+    AuditStore,
+    Endings,
+    LeaseStore,
+    Store,
+    UseNoWait,
+    use_nowait_of,
+)
 from sessiongate.store.search import FoundSessions, SessionSearch, revision_of, searched
 from sessiongate.telemetry.counters import Meters
 
@@ -100,6 +108,8 @@ class MeasuredStore:
         self._meters = meters
         self._audit = MeasuredAudit(inner.audit, meters)
         self._checks = meters.timing(meters.store_times, "use")
+        nowait = use_nowait_of(inner)
+        self.use_nowait = None if nowait is None else self._measuring(nowait)
         for operation in OPERATIONS:
             # Seen at 0 before it grows: Prometheus takes no notice of the first error otherwise.
             meters.store_errors[operation] += 0
@@ -142,6 +152,21 @@ class MeasuredStore:
             raise
         finally:
             self._checks.add(perf_counter() - began)
+
+    def _measuring(self, use: UseNoWait) -> UseNoWait:
+        add, errors = self._checks.add, self._meters.store_errors
+
+        def use_nowait(digest: bytes, now: datetime) -> Session | None:
+            began = perf_counter()
+            try:
+                return use(digest, now)
+            except Unavailable:
+                errors["use"] += 1
+                raise
+            finally:
+                add(perf_counter() - began)
+
+        return use_nowait
 
     async def add(self, session: Session, caps: Caps) -> None:
         """Keep a new session."""

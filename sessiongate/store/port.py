@@ -69,6 +69,19 @@ class SessionStore(Protocol):
         ...
 
 
+UseNoWait = Callable[[bytes, datetime], Session | None]
+"""As `SessionStore.use`, without waiting."""
+
+
+def use_nowait_of(store: SessionStore) -> UseNoWait | None:
+    """How this store does a `use` without waiting: by its method `use_nowait`, if it has one.
+
+    Stores have it that keep their sessions in this process.
+    """
+    found: UseNoWait | None = getattr(store, "use_nowait", None)
+    return found
+
+
 class TicketStore(Protocol):
     """Keeps single-use tickets, by the digest of their text, apart from sessions."""
 

@@ -26,6 +26,8 @@ def preferred(accept: str | None) -> str:
 
     The highest q wins; among equals the more exact range, then the one named first.
     """
+    if accept is None:
+        return JSON
     best = (0.0, 0, 0)
     chosen = JSON
     for place, (name, params) in enumerate(_ranges(accept)):

@@ -1,11 +1,14 @@
 """Which upstream a Host means."""
 
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
+
+from structlog.testing import capture_logs
 
 from sessiongate.dialects.relayed_hosts import AtUpstreams, Gates
+from sessiongate.dialects.stray_hosts import StrayHosts
 from sessiongate.gateway.upstream_gateway import VCenterGateway
-from sessiongate.http.message import Reply, Request
+from sessiongate.http.message import Handler, Reply, Request
 
 ONE, TWO = (cast("VCenterGateway", SimpleNamespace(name=name)) for name in ("vc1", "vc2"))
 
@@ -72,3 +75,24 @@ async def test_a_request_is_told_which_upstream_its_host_means() -> None:
         request.upstream = "what somebody has set before"
         assert (await told(request)).status == 200
     assert seen == ["vc1", "", ""]
+
+
+async def test_it_is_told_without_waiting_too_and_strays_only_where_that_answers() -> None:
+    def answer_nowait(request: Request) -> Reply | None:
+        return None if request.body else Reply(200, body=request.upstream.encode())
+
+    async def wait(request: Request) -> Reply:
+        return Reply(200, body=request.upstream.encode())
+
+    both = cast("Any", wait)
+    both.answer_nowait = answer_nowait
+    at = AtUpstreams(both, Gates({"vc1.example": ONE}, None), StrayHosts(["vc1"]))
+    with capture_logs() as lines:
+        for host, upstream in (("vc1.example", b"vc1"), ("stray.example", b"")):
+            reply = at.answer_nowait(asked(host=host))
+            assert reply is not None
+            assert reply.body == upstream
+        assert at.answer_nowait(asked(host="other.example", body=b"long")) is None
+    assert [line["host"] for line in lines] == ["stray.example"]
+    slow = cast("Handler", lambda request: wait(request))
+    assert AtUpstreams(slow, Gates({}, None)).answer_nowait(asked()) is None

@@ -9,13 +9,24 @@ import pytest
 from sessiongate.dialects.bearers import Bearers
 from sessiongate.dialects.known_callers import KnownCallers
 from sessiongate.dialects.openid.access_tokens import Claims
-from sessiongate.dialects.request import caller, client_of, known, require_same_session
+from sessiongate.dialects.request import (
+    MUST_WAIT,
+    caller,
+    caller_nowait,
+    client_of,
+    known,
+    require_same_session,
+)
 from sessiongate.errors import NoSession
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.proxies import TrustedProxies
 from sessiongate.rules.token import PERSON
-from sessiongate.service.sessions import Opened
+from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.session import CONSOLE, Client, Session
+from sessiongate.store.measured import MeasuredStore
+from sessiongate.store.port import Store
+from sessiongate.telemetry.counters import Meters
+from sessiongate.testing import NO_CAPS
 from sessiongate.wire.carriers import BEARER, VMWARE_HEADER, ZERTO_HEADER
 from tests.gate import Gate
 from tests.house.sources import PACKAGE
@@ -42,6 +53,14 @@ def signed(gate: Gate, session: Session) -> str:
     return gate.bearers.tokens.access(session, ISSUER, "zerto-client", "")
 
 
+class Elsewhere(MeasuredStore):
+    """A store that has to be waited for."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner, Meters())
+        self.use_nowait = None
+
+
 class CountingBearers(Bearers):
     """The gate's own, and how often a text was read, which takes a verification."""
 
@@ -63,8 +82,19 @@ class CountingBearers(Bearers):
 
 async def who(gate: Gate, accepted: frozenset[str], **headers: str) -> str:
     """Whose request this is, "" where it is nobody's."""
-    asked = request("GET", "/", b"", **headers)
+    quick, asked = (request("GET", "/", b"", **headers) for _ in range(2))
+    try:
+        found = caller_nowait(quick, gate.sessions, accepted)
+    except NoSession as error:
+        with pytest.raises(NoSession, match=str(error)):
+            await caller(asked, gate.sessions, gate.bearers, accepted)
+        raise
     session = await caller(asked, gate.sessions, gate.bearers, accepted)
+    if found is MUST_WAIT:  # only a signature is waited for here
+        assert "." in headers.get("authorization", "")
+    else:
+        assert (found and found.key) == (session and session.key)
+        assert quick.vouched == asked.vouched
     return session.principal if session is not None else ""
 
 
@@ -91,6 +121,16 @@ async def test_a_session_is_found_by_the_carriers_of_its_dialect(gate: Gate, bob
     assert await who(gate, ZERTO, authorization=f"Bearer {FOREIGN}") == ""
     with pytest.raises(NoSession):
         known(None)
+
+
+async def test_where_sessions_are_elsewhere_all_is_waited_for(gate: Gate, bob: Opened) -> None:
+    asked = request("GET", "/", vmware_api_session_id=bob.token.reveal())
+    elsewhere = Sessions(
+        Elsewhere(gate.store), gate.sessions.roles, gate.clock, gate.journal, caps=NO_CAPS
+    )
+    assert caller_nowait(asked, elsewhere, VMWARE) is MUST_WAIT
+    with pytest.raises(RuntimeError, match="waited for"):
+        elsewhere.check_nowait(bob.token)
 
 
 async def test_sec_91_a_session_is_for_the_upstream_at_whose_host_it_was_opened(gate: Gate) -> None:

@@ -66,6 +66,7 @@ STORIES = {
     "gateway/calls/test_transfers_at_random.py": "transfers, many at once that break",
     "gateway/test_shared_stories.py": "gateways of two processes",
     "gateway/test_stories.py": "a whole gateway",
+    "http/connection/test_nowait.py": "a connection whose handler waits for nothing",
     "http/test_downloads.py": "connections whose replies come in pieces",
     "identity/guard/test_one_person.py": "the guard before a directory and before Redis",
     "identity/ldap/test_active_directory.py": "the provider and what only that directory does",
@@ -325,6 +326,15 @@ def test_each_module_has_its_test() -> None:
                 test = TESTS / inner.with_name(f"test_{path.name}")
                 missing |= set() if test.exists() else {inner.as_posix()}
     assert missing == UNMIRRORED
+
+
+def test_whoever_answers_without_waiting_is_asked_in_both_ways() -> None:
+    missing = []
+    for path in (PACKAGE / "dialects").rglob("*endpoint.py"):
+        if "def answer_nowait(" in path.read_text(encoding="utf-8"):
+            test = TESTS / path.relative_to(PACKAGE).with_name(f"test_{path.name}")
+            missing += [] if "BothWays(" in test.read_text(encoding="utf-8") else [test.name]
+    assert missing == []
 
 
 def test_each_test_file_has_its_module() -> None:

@@ -80,6 +80,24 @@ async def test_sec_26_the_last_hop_that_is_no_proxy_of_ours_is_the_client(
     assert (await seen_by([("x-forwarded-for", line)], "10.0.0.5")).peer == client
 
 
+async def test_nothing_is_answered_without_waiting_for_who_comes_by_a_proxy() -> None:
+    class Both:
+        async def __call__(self, _: Request) -> Reply:
+            return Reply(204)
+
+        def answer_nowait(self, _: Request) -> Reply | None:
+            return Reply(200)
+
+    def answered(peer: str, trusted: Trusted) -> bool:
+        asked = Request("GET", "/", "", [], b"", peer, secure=True)
+        return TrustedProxies(Both(), trusted, None).answer_nowait(asked) is not None
+
+    assert [answered(peer, TRUSTED) for peer in ("192.0.2.9", "10.0.0.5", "/run/door.sock")] == [
+        *(True, False, True)
+    ]
+    assert not answered("/run/door.sock", BY_SOCKET)
+
+
 async def test_sec_79_the_log_has_one_line_for_each_proxy_that_says_no_address() -> None:
     """However many requests, and whatever they say; an address, or silence, is none of it."""
 

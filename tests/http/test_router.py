@@ -8,7 +8,9 @@ from structlog.testing import capture_logs
 from sessiongate.errors import SessionGateError
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.router import NOWHERE, Route, Routes, nowhere, refuse
+from sessiongate.telemetry.request_id import current
 from sessiongate.wire.vim.sdk_path import passed_over
+from tests.each import each
 from tests.http.requests import request
 
 
@@ -127,3 +129,57 @@ def test_a_route_says_whose_bodies_it_takes_as_they_come() -> None:
     said = [routes.streams(*one) for one in (("PUT", "/up/a"), ("POST", "/up/a"), ("PUT", "/a"))]
     assert said == [True, False, False]
     assert Routes([Route("/", nowhere, refuse)], NOWHERE).streams is None
+
+
+class Quick:
+    """Answers what has no query at once."""
+
+    async def __call__(self, _: Request) -> Reply:
+        return Reply(200, body=b"later")
+
+    def answer_nowait(self, asked: Request) -> Reply | None:
+        if asked.body:
+            raise RuntimeError("a fault of ours")
+        assert current.get() is not None
+        return None if asked.query else Reply(200, body=b"now")
+
+
+async def test_what_needs_no_waiting_is_answered_at_once_and_counted() -> None:
+    counts: Counter[tuple[str, int]] = Counter()
+    table = [
+        Route("/here", Quick(), refuse, dialect="here"),
+        Route("/there/", Quick(), broken, any_case=True, dialect="there"),
+        Route("/slow", answering(b"slow"), refuse),
+    ]
+    routes = Routes(table, NOWHERE, counts)
+    for path in ("/here", "/There/x"):
+        reply = routes.answer_nowait(request("GET", path))
+        assert reply is not None
+        assert reply.body == b"now"
+    for path in ("/here?a", "/slow", "/nowhere", "/there/" + "x" * 200):
+        assert routes.answer_nowait(request("GET", path)) is None
+    assert counts == {("here", 200): 1, ("there", 200): 1}
+
+
+def test_what_waits_is_not_answered_by_another_route_and_no_path_is_respelled() -> None:
+    first_waits = [Route("/sdk", answering(b"slow"), refuse), Route("/sdk", Quick(), refuse)]
+    assert Routes(first_waits, NOWHERE).answer_nowait(request("GET", "/sdk")) is None
+    routes = Routes([Route("/sdk", Quick(), refuse)], NOWHERE, respell=passed_over)
+    assert routes.answer_nowait(request("GET", "/sdk")) is not None
+    assert routes.answer_nowait(request("GET", "//sdk")) is None
+
+
+@each("header", ["origin", "sec_fetch_site", "content_encoding", "x_request_id", "vapi_ctx_opid"])
+async def test_what_is_looked_at_first_is_not_answered_at_once(header: str) -> None:
+    routes = Routes([Route("/here", Quick(), refuse)], NOWHERE)
+    assert routes.answer_nowait(request("GET", "/here", b"", "192.0.2.7", **{header: "x"})) is None
+
+
+async def test_what_nobody_foresaw_is_told_at_once_too_and_leaves_no_id_behind() -> None:
+    routes = Routes([Route("/there/", Quick(), broken)], NOWHERE)
+    with capture_logs() as lines:
+        reply = routes.answer_nowait(request("POST", "/there/x", b"body"))
+    assert reply is not None
+    assert (reply.status, reply.body) == (500, b"in the dialect's form")
+    assert [line["event"] for line in lines] == ["unforeseen error"]
+    assert current.get() is None

@@ -12,7 +12,7 @@ from sessiongate.session import Caps, Limits, Session, Ticket
 from sessiongate.store.embedded.audit import MemoryAudit
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.store.measured import OPERATIONS, MeasuredStore
-from sessiongate.store.port import Store
+from sessiongate.store.port import Store, use_nowait_of
 from sessiongate.telemetry.counters import Meters
 from sessiongate.testing import (
     LIMITS,
@@ -31,6 +31,7 @@ from sessiongate.testing import (
     digest_of,
 )
 from tests.each import each
+from tests.fake_store import FakeStore
 
 
 class Measured:
@@ -170,6 +171,19 @@ async def test_an_outage_is_counted_and_passed_on(name: str) -> None:
         await ASKED[name](store)
     assert +meters.store_errors == {name: 1}
     assert sum(meters.store_times[name].buckets) == 1
+
+
+def test_a_use_at_once_is_timed_as_a_use_and_its_outage_counted() -> None:
+    meters = Meters()
+    inner = FakeStore()
+    use = use_nowait_of(MeasuredStore(inner, meters))
+    assert use is not None
+    assert use(digest_of("nobody"), T0) is None
+    inner.away.add("use")
+    with pytest.raises(StoreUnavailable):
+        use(digest_of("nobody"), T0)
+    assert sum(meters.store_times["use"].buckets) == 2
+    assert meters.store_errors["use"] == 1
 
 
 def test_every_operation_is_seen_before_it_fails() -> None:

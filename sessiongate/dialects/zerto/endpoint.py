@@ -1,10 +1,19 @@
 """Endpoint of Zerto's session API."""
 
+from functools import lru_cache
+
 from sessiongate import errors
 from sessiongate.clock import Clock
 from sessiongate.dialects.bearers import Bearers
-from sessiongate.dialects.request import NO_STORE, caller, client_of, known
-from sessiongate.http.message import Reply, Request
+from sessiongate.dialects.request import (
+    MUST_WAIT,
+    NO_STORE,
+    caller,
+    caller_nowait,
+    client_of,
+    known,
+)
+from sessiongate.http.message import FixedHeaders, Reply, Request
 from sessiongate.http.own_names import OwnNames
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.rules.token import GUID
@@ -59,10 +68,26 @@ class ZertoEndpoint:
             _only(request, "DELETE")
             return await self._end(request)
         await self._caller(request)
-        answer = self._resource(request)
+        return self._resource(request)
+
+    def answer_nowait(self, request: Request) -> Reply | None:
+        """As `message.NoWait`: everything but logins and logouts."""
+        if zerto.address(request.path) is not None:
+            return None
+        try:
+            session = caller_nowait(request, self._sessions, _CARRIERS)
+            if session is MUST_WAIT:
+                return None
+            known(session)
+            return self._resource(request)
+        except errors.SessionGateError as error:
+            return refusal(request, error)
+
+    def _resource(self, request: Request) -> Reply:
+        answer = self._read(request)
         return Reply(answer.status, _headers(answer), answer.body)
 
-    def _resource(self, request: Request) -> zerto.ZertoReply:
+    def _read(self, request: Request) -> zerto.ZertoReply:
         named = zerto_resources.address(request.path)
         if named is None:
             raise errors.UnknownAddress("no such resource")
@@ -104,8 +129,13 @@ def _only(request: Request, verb: str) -> None:
         raise errors.WrongVerb(verb)
 
 
-def _headers(answer: zerto.ZertoReply) -> tuple[tuple[str, str], ...]:
-    return (("content-type", answer.content_type), NO_STORE, ("vary", "accept"))
+@lru_cache
+def _headers_of(content_type: str) -> FixedHeaders:
+    return FixedHeaders((("content-type", content_type), NO_STORE, ("vary", "accept")))
+
+
+def _headers(answer: zerto.ZertoReply) -> FixedHeaders:
+    return _headers_of(answer.content_type)
 
 
 def refusal(request: Request, error: errors.SessionGateError | None) -> Reply:

@@ -32,7 +32,7 @@ from sessiongate.http.connection.request_reader import RequestReader
 from sessiongate.http.connection.send_queue import LARGE_SEND_BUFFER, SEND_BUFFER, reset, resize
 from sessiongate.http.connection.states import At
 from sessiongate.http.framing import Framing, Head, framing_of, write_head, write_reply
-from sessiongate.http.message import CutOff, Download, Reply, Request
+from sessiongate.http.message import CutOff, Download, NoWait, Reply, Request
 from sessiongate.telemetry.tracebacks import traced
 
 # Python 3.11 finds an enum's member through a descriptor; a dozen look-ups a request add up.
@@ -93,14 +93,51 @@ class Connection(RequestReader):
     # The handler.
 
     def _handle(self, head: Head, body: bytes, upload: BodyStream | None = None) -> None:
+        request = self._peer.request(head, body)
+        nowait = self._edge.nowait
+        if nowait is not None and upload is None and self._answered_nowait(nowait, request, head):
+            return
         if self._replaceable:
             self._mark_busy()
         self._at = _BUSY if upload is None else _STREAM
         self.due = math.inf
-        request = self._peer.request(head, body)
         request.when_gone = self._when_gone
         request.upload = upload
         _start(self, self._answer(request, head))
+
+    def _answered_nowait(self, nowait: NoWait, request: Request, head: Head) -> bool:
+        """Answer in this step, where there is time in the turn and nothing has to be waited for.
+
+        It saves the task, the coroutines and a second step of the loop: a third of a check.
+        """
+        edge = self._edge
+        if not (self._has_turn or edge.admission.turns.are_free(edge.now)):
+            return False
+        self._at = _BUSY
+        try:
+            reply = nowait(request)
+            if reply is None:
+                return False
+            close = reply.close or not head.keep_alive or edge.stopping or self._cut
+            prepare = write_reply if len(reply.body) <= PIECE else self._writer.prepare
+            without_body = request.method == "HEAD"
+            data = prepare(reply, edge.date, close=close, without_body=without_body)
+        except Exception as error:  # noqa: BLE001  the server's last net
+            close, data = True, self._failed(request, error)
+        self._has_turn = False
+        if request.vouched and not self._vouched:
+            self._vouched = self._buffer.keeps = True
+            if self._replaceable:
+                self._mark_busy()
+        self._finish(data, close)
+        return True
+
+    def _failed(self, request: Request, error: Exception) -> bytes:
+        structlog.get_logger().error("handler failed", **traced(error))
+        without_body = request.method == "HEAD"
+        return write_reply(
+            REFUSAL_REPLIES[500], self._edge.date, close=True, without_body=without_body
+        )
 
     async def _answer(self, request: Request, head: Head) -> None:
         edge = self._edge
@@ -135,12 +172,8 @@ class Connection(RequestReader):
             self._drop()
             raise
         except Exception as error:  # noqa: BLE001  the server's last net
-            structlog.get_logger().error("handler failed", **traced(error))
             self._abandon_upload()
-            close = True
-            data = write_reply(
-                REFUSAL_REPLIES[500], edge.date, close=True, without_body=without_body
-            )
+            close, data = True, self._failed(request, error)
         self.task = None
         self._on_gone = None
         self._finish(data, close)

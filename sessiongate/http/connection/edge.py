@@ -16,7 +16,7 @@ from sessiongate.http.connection.arrivals import Arrivals
 from sessiongate.http.connection.callers import Callers, allowed_unasked
 from sessiongate.http.connection.causes import CAUSES
 from sessiongate.http.limits import HttpLimits
-from sessiongate.http.message import Handler, Streams
+from sessiongate.http.message import Handler, Streams, nowait_of
 
 
 class Connected(Protocol):
@@ -57,6 +57,7 @@ class Edge:
         streams: Streams = None,
     ) -> None:
         self.handler = handler
+        self.nowait = nowait_of(handler)
         self.streams = streams
         self.now = now
         self.unix_path = unix_path

@@ -79,7 +79,11 @@ class MemoryStore:
         self._table.add(session, caps)
 
     async def use(self, digest: bytes, now: datetime) -> Session | None:
-        """The live session of this digest, touched. Never suspends."""
+        """The live session of this digest, touched."""
+        return self.use_nowait(digest, now)
+
+    def use_nowait(self, digest: bytes, now: datetime) -> Session | None:
+        """The live session of this digest, touched."""
         kept = self._table.use(digest, now)
         return session_of(kept) if kept is not None else None
 

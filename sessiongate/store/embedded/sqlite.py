@@ -122,7 +122,11 @@ class SqliteStore:
             raise
 
     async def use(self, digest: bytes, now: datetime) -> Session | None:
-        """The live session of this digest, touched. Never suspends, never asks the disk."""
+        """The live session of this digest, touched."""
+        return self.use_nowait(digest, now)
+
+    def use_nowait(self, digest: bytes, now: datetime) -> Session | None:
+        """The live session of this digest, touched. Never asks the disk."""
         if self._running is None:
             raise self._not_open()
         record = self._table.use(digest, now)

@@ -22,9 +22,11 @@ from sessiongate.errors import UpstreamUnavailable
 from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.http.message import Handler, Reply, Request
 from sessiongate.http.refusal_headers import CAP_RETRY
+from sessiongate.rules.token import PERSON_PREFIX
 from sessiongate.session import Caps
 from tests.basic import basic
 from tests.gate import APPLIANCE, Gate
+from tests.http.both_ways import BothWays
 from tests.http.requests import header, request
 
 API = "/api/session"
@@ -41,7 +43,7 @@ def endpoint_of(gate: Gate, path: str) -> Handler:
             gate.sessions, gate.logins, gate.bearers, provider="local", appliance=APPLIANCE
         )
     face = ApiSessionEndpoint if path == API else RestSessionEndpoint
-    return face(gate.sessions, gate.logins, gate.bearers, provider="local")
+    return BothWays(face(gate.sessions, gate.logins, gate.bearers, provider="local"))
 
 
 def rpc(operation: str = "create", security: object = None, **changes: Any) -> bytes:
@@ -103,6 +105,33 @@ async def test_an_outage_is_no_refusal(path: str, gate: Gate) -> None:
             assert reply.status == 200
         else:
             assert (reply.status, header(reply, "retry-after")) == (503, "5")
+
+
+async def test_a_check_is_counted_and_refused_alike_in_both_ways(gate: Gate) -> None:
+    endpoint = endpoint_of(gate, API)
+    assert isinstance(endpoint, BothWays)
+    token = token_of(await endpoint(login(API)))
+    mine, other = {"vmware_api_session_id": token}, {"x_zerto_session": "another"}
+    statuses = [
+        (await endpoint(request("GET", API, b"", **headers))).status
+        for headers in (
+            mine,
+            mine | {"authorization": basic("bob", "bobbob")},
+            mine | {"authorization": basic("ada", "adaada")},
+            mine | other,
+            other,
+            {"vmware_api_session_id": "unknown"},
+            {"vmware_api_session_id": f"{PERSON_PREFIX}unknown"},
+            {},
+        )
+    ]
+    assert statuses == [200, 200, *[401] * 6]
+    assert endpoint.nowait == len(statuses)
+    [session] = [one async for one in gate.sessions.list()]
+    assert session.call_count == 2 * 3, "whoever names another user has called all the same"
+    signed = request("GET", API, b"", authorization="Bearer a.b.c", **mine)
+    assert (await endpoint(signed)).status == 200
+    assert endpoint.nowait == len(statuses), "a signature is waited for"
 
 
 @pytest.mark.parametrize("path", [API, REST])

@@ -9,6 +9,7 @@ from sessiongate.http.message import Reply
 from sessiongate.wire.zerto_resources import LISTS
 from tests.basic import basic
 from tests.gate import OWN_NAMES, SITE, Gate
+from tests.http.both_ways import BothWays
 from tests.http.requests import header, request
 
 ADD = "/v1/session/add"
@@ -18,8 +19,8 @@ ADA = basic("ada", "adaada")
 
 
 @pytest.fixture
-def endpoint(gate: Gate) -> ZertoEndpoint:
-    return ZertoEndpoint(
+def endpoint(gate: Gate) -> BothWays:
+    plain = ZertoEndpoint(
         gate.sessions,
         gate.logins,
         gate.bearers,
@@ -29,16 +30,17 @@ def endpoint(gate: Gate) -> ZertoEndpoint:
         windows="local",
         hypervisor="other",
     )
+    return BothWays(plain)
 
 
-async def token_of(endpoint: ZertoEndpoint) -> str:
+async def token_of(endpoint: BothWays) -> str:
     reply = await endpoint(request("POST", ADD, authorization=ADA))
     token = header(reply, "x-zerto-session")
     assert token is not None
     return token
 
 
-async def test_a_session_is_added_and_ended(endpoint: ZertoEndpoint, gate: Gate) -> None:
+async def test_a_session_is_added_and_ended(endpoint: BothWays, gate: Gate) -> None:
     reply = await endpoint(request("POST", ADD, authorization=ADA, user_agent="pwsh"))
     assert (reply.status, reply.body) == (200, b"")
     token = header(reply, "x-zerto-session")
@@ -52,7 +54,7 @@ async def test_a_session_is_added_and_ended(endpoint: ZertoEndpoint, gate: Gate)
     assert reply.status == 401
 
 
-async def test_the_method_chooses_the_provider(endpoint: ZertoEndpoint, gate: Gate) -> None:
+async def test_the_method_chooses_the_provider(endpoint: BothWays, gate: Gate) -> None:
     body = b'{"AuthenticationMethod":1}'
     reply = await endpoint(request("POST", ADD, body, authorization=ADA))
     assert reply.status == 401
@@ -71,7 +73,7 @@ def told(reply: Reply) -> str:
     "authorization", [None, "", "Bearer x", basic("ada", "no"), basic("x", "y")]
 )
 async def test_wrong_credentials_are_challenged_alike(
-    endpoint: ZertoEndpoint, gate: Gate, authorization: str | None
+    endpoint: BothWays, gate: Gate, authorization: str | None
 ) -> None:
     headers = {"authorization": authorization} if authorization is not None else {}
     reply = await endpoint(request("POST", ADD, b"", **headers))
@@ -82,37 +84,35 @@ async def test_wrong_credentials_are_challenged_alike(
     assert await gate.live() == []
 
 
-async def test_without_a_credential_the_body_is_not_looked_at(endpoint: ZertoEndpoint) -> None:
+async def test_without_a_credential_the_body_is_not_looked_at(endpoint: BothWays) -> None:
     assert (await endpoint(request("POST", ADD, b"{"))).status == 401
 
 
-async def test_a_bad_body_is_400_for_who_has_a_credential(
-    endpoint: ZertoEndpoint, gate: Gate
-) -> None:
+async def test_a_bad_body_is_400_for_who_has_a_credential(endpoint: BothWays, gate: Gate) -> None:
     reply = await endpoint(request("POST", ADD, b'{"AuthenticationMethod":7}', authorization=ADA))
     assert reply.status == 400
     assert gate.identity.checks == 0
 
 
-async def test_who_may_nothing_is_403(endpoint: ZertoEndpoint) -> None:
+async def test_who_may_nothing_is_403(endpoint: BothWays) -> None:
     reply = await endpoint(request("POST", ADD, authorization=basic("nil", "nilnil")))
     assert reply.status == 403
 
 
-async def test_an_outage_is_503_with_a_time(endpoint: ZertoEndpoint, gate: Gate) -> None:
+async def test_an_outage_is_503_with_a_time(endpoint: BothWays, gate: Gate) -> None:
     gate.identity.outage = True
     reply = await endpoint(request("POST", ADD, authorization=ADA))
     assert (reply.status, header(reply, "retry-after")) == (503, "5")
 
 
 @pytest.mark.parametrize(("path", "verb"), [(ADD, "POST"), ("/V1/Session/", "DELETE")])
-async def test_another_verb_is_405(endpoint: ZertoEndpoint, path: str, verb: str) -> None:
+async def test_another_verb_is_405(endpoint: BothWays, path: str, verb: str) -> None:
     for other in {"GET", "POST", "PUT", "DELETE"} - {verb}:
         reply = await endpoint(request(other, path, authorization=ADA))
         assert (reply.status, header(reply, "allow")) == (405, verb)
 
 
-async def test_everything_else_needs_a_session(endpoint: ZertoEndpoint) -> None:
+async def test_everything_else_needs_a_session(endpoint: BothWays) -> None:
     for path in ("/v1/serverDateTime", "/v1/vpgs", "/v1/localsite", "/v1/"):
         reply = await endpoint(request("GET", path))
         assert reply.status == 401
@@ -125,7 +125,7 @@ async def test_everything_else_needs_a_session(endpoint: ZertoEndpoint) -> None:
     assert (reply.status, header(reply, "allow")) == (405, "GET")
 
 
-async def test_a_zvm_without_anything_to_protect(endpoint: ZertoEndpoint) -> None:
+async def test_a_zvm_without_anything_to_protect(endpoint: BothWays) -> None:
     token = await token_of(endpoint)
 
     async def got(path: str, accept: str = "", host: str = "gate.example:9669") -> Reply:
@@ -146,20 +146,19 @@ async def test_a_zvm_without_anything_to_protect(endpoint: ZertoEndpoint) -> Non
     assert (reply.status, header(reply, "allow")) == (405, "GET")
 
 
-async def test_a_session_of_another_dialect_is_a_session(
-    endpoint: ZertoEndpoint, gate: Gate
-) -> None:
+async def test_a_session_of_another_dialect_is_a_session(endpoint: BothWays, gate: Gate) -> None:
     opened = await gate.login("bob")
     token = opened.token.reveal()
     assert (await endpoint(request("DELETE", "/v1/session", x_zerto_session=token))).status == 200
 
 
-async def test_each_call_renews_the_session(endpoint: ZertoEndpoint, gate: Gate) -> None:
+async def test_each_call_renews_the_session(endpoint: BothWays, gate: Gate) -> None:
     token = await token_of(endpoint)
     for _ in range(3):
         await endpoint(request("GET", "/v1/serverdatetime", x_zerto_session=token))
     [session] = [one async for one in gate.sessions.list()]
-    assert session.call_count == 3
+    assert endpoint.nowait == 3
+    assert session.call_count == 2 * 3
 
 
 def test_an_error_comes_in_xml_for_who_asks_for_it() -> None:
