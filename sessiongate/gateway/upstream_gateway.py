@@ -97,6 +97,7 @@ class UpstreamGateway:
             record,
             touch,
             rows.tokens,
+            accounts.pools[0] if accounts.credential is not None else None,
         )
         self.side = SideRelay(rules, exchange, self.relay, record)
         accounts.meters.now = self.snapshot

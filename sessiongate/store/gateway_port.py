@@ -4,7 +4,7 @@ A lease is one of `LeaseStore`. An instance is one process, for as long as it ru
 killed is known by its silence. All raise StoreUnavailable, and bear to be asked the same twice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -193,6 +193,13 @@ class ClientBooks(Protocol):
     def shared(self) -> bool:
         """Whether other processes have them too. Else no method suspends, and books are handed out
         themselves.
+        """
+        ...
+
+    def is_untouched(self, client: str, names: Collection[str]) -> bool:
+        """Whether it is known here at once that `enter` with no lease would say: in, with no home.
+
+        So it is of most calls, which may go by any lease then. False says nothing.
         """
         ...
 

@@ -3,7 +3,7 @@
 Who uses a lease and what clients have there have each one name for all that is asked of them.
 """
 
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from datetime import timedelta
 from time import perf_counter
 from typing import Any, TypeVar
@@ -114,6 +114,11 @@ class MeasuredBooks:
     def shared(self) -> bool:
         """Whether other processes have them too."""
         return self._inner.shared
+
+    @property
+    def is_untouched(self) -> Callable[[str, Collection[str]], bool]:
+        """The inner one's question itself, which waits for nothing."""
+        return self._inner.is_untouched
 
     def enter(
         self,

@@ -101,13 +101,15 @@ class UpstreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Some of the reply, or what nobody has asked for: then nothing here is to be believed."""
         reply = self._reply
-        if reply is None or reply.is_whole:
+        if reply is None or (self._once and reply.is_whole):
             self.discard()
             return
         if not reply.take_in(data) or (self._once and reply.is_whole):
             return
         self._reply = None
-        if reply.leaves_usable and not (self.lost or self._once):
+        reader = reply.reader
+        is_usable = reader.keep_alive and not (reader.surplus or reply.broken)
+        if is_usable and not (self.lost or self._once):
             self._freed(self)
         else:
             self.discard()
@@ -159,7 +161,7 @@ class IncomingReply:
     Raises OutcomeUnknown wherever it breaks: the request was sent.
     """
 
-    __slots__ = ("_broken", "_connection", "_news", "_paused", "_pieces", "held", "reader")
+    __slots__ = ("_connection", "_news", "_paused", "_pieces", "broken", "held", "reader")
 
     def __init__(self, connection: UpstreamConnection, *, to_head: bool) -> None:
         self._connection = connection
@@ -169,7 +171,8 @@ class IncomingReply:
         self.held = 0
         """Bytes of the body that are here."""
         self._paused = False
-        self._broken = ""
+        self.broken = ""
+        """Why it will not come whole; "" for nothing known."""
         self._news: asyncio.Future[None] | None = None
 
     @property
@@ -190,13 +193,7 @@ class IncomingReply:
     @property
     def is_whole(self) -> bool:
         """Whether head and body have come."""
-        return self.reader.done and not self._broken
-
-    @property
-    def leaves_usable(self) -> bool:
-        """Whether the connection may carry another request after this reply, which is whole."""
-        reader = self.reader
-        return reader.keep_alive and not reader.surplus and not self._broken
+        return self.reader.done and not self.broken
 
     async def head(self) -> None:
         """Wait for the head."""
@@ -205,8 +202,8 @@ class IncomingReply:
 
     async def beginning(self, enough: int) -> tuple[bytes, bool]:
         """More than `enough` bytes of the body, or all of it; and whether it is all."""
-        if self.is_whole and self.held <= enough:
-            return self.take_whole(), True
+        if (whole := self.take_whole(enough)) is not None:
+            return whole, True
         size = 0
         taken: list[bytes] = []
         async with aclosing(self.pieces()) as pieces:
@@ -219,8 +216,8 @@ class IncomingReply:
 
     async def whole(self, largest: int) -> bytes:
         """The whole body, which may have so many bytes."""
-        if self.is_whole and self.held <= largest:
-            return self.take_whole()
+        if (found := self.take_whole(largest)) is not None:
+            return found
         size = 0
         pieces: list[bytes] = []
         async for piece in self.pieces():
@@ -230,8 +227,12 @@ class IncomingReply:
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def take_whole(self) -> bytes:
-        """The body, where all of it is here, as of nearly all replies: nothing is waited for."""
+    def take_whole(self, most: int) -> bytes | None:
+        """The body, where all of it is here, as of nearly all replies, and it has so many bytes at
+        most. Nothing is waited for: else None.
+        """
+        if not self.reader.done or self.broken or self.held > most:
+            return None
         pieces, self.held = self._pieces, 0
         if self._paused:
             self._paused = False
@@ -254,7 +255,7 @@ class IncomingReply:
                     self._paused = False
                     self._connection.reading(on=True)
                 yield piece
-            if self.reader.done and not self._broken:
+            if self.reader.done and not self.broken:
                 return
             try:
                 async with asyncio.timeout(gap):
@@ -265,7 +266,7 @@ class IncomingReply:
     def break_off(self, why: str) -> None:
         """Have it break for whoever takes it, also where it would end with its connection."""
         if not self.reader.done:
-            self._broken = self._broken or why
+            self.broken = self.broken or why
             self._pieces.clear()
             self._connection.abandon(self)
             self._wake_reader()
@@ -277,8 +278,8 @@ class IncomingReply:
 
     def wait_for_data(self) -> "asyncio.Future[None]":
         """Resolved when anything comes. Raises OutcomeUnknown where it is broken."""
-        if self._broken:
-            raise OutcomeUnknown(self._broken)
+        if self.broken:
+            raise OutcomeUnknown(self.broken)
         news = self._news = self._connection.loop.create_future()
         return news
 
@@ -290,11 +291,11 @@ class IncomingReply:
         try:
             pieces = reader.feed(data)
         except Malformed as broken:
-            pieces, self._broken = [], str(broken)
+            pieces, self.broken = [], str(broken)
         for piece in pieces:
             self._pieces.append(piece)
             self.held += len(piece)
-        ended = bool(reader.done or self._broken)
+        ended = bool(reader.done or self.broken)
         if self.held > FULL and not self._paused and not ended:
             self._paused = True
             self._connection.reading(on=False)
@@ -308,7 +309,7 @@ class IncomingReply:
         try:
             self.reader.end()
         except Malformed:
-            self._broken = self._broken or _BROKE
+            self.broken = self.broken or _BROKE
         self._wake_reader()
 
     def _wake_reader(self) -> None:

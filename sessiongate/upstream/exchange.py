@@ -115,8 +115,9 @@ class Exchange:
             while not reader.status:
                 await reply.wait_for_data()
             part = enough if reader.status == 200 else None
-            if (is_whole := reply.is_whole) and reply.held <= (largest if part is None else part):
-                body = reply.take_whole()  # as nearly all are
+            found = reply.take_whole(largest if part is None else part)
+            if found is not None:
+                body, is_whole = found, True
             elif part is not None:
                 body, is_all = await reply.beginning(part)
                 goes_on = not is_all

@@ -99,7 +99,6 @@ class CallUnderWay:
         self,
         verdict: RelayVerdict,
         headers: Headers,
-        *,
         method: str,
         kind: str = "",
         operation: str = "",
@@ -161,11 +160,6 @@ class CallUnderWay:
         why = f"{self.method} shows {shown}"
         return NotSupported(why) if self.verdict.reads else OutcomeUnknown(why)
 
-    @property
-    def seconds(self) -> float:
-        """How long it has taken so far."""
-        return monotonic() - self.began
-
 
 class UnreadCall(CallUnderWay):
     """A call of vim25 of which its address alone has been read."""
@@ -192,10 +186,10 @@ class ForwardedCall(CallUnderWay):
         super().__init__(
             facts.verdict,
             headers,
-            method=facts.method,
-            kind=facts.kind,
-            operation=request.operation_id,
-            size=len(request.document),
+            facts.method,
+            facts.kind,
+            request.operation_id,
+            len(request.document),
         )
         self.request = request
         self.opens = facts.opens
@@ -305,7 +299,7 @@ class CallRecord:
         if call.lease:
             meters.served(session.key)
             if not call.waits:
-                seconds = call.seconds
+                seconds = monotonic() - call.began
                 meters.forward_times.add(seconds)
                 if self._slow is not None and seconds > self._slow:
                     self._say_slow(call, result, seconds, received)

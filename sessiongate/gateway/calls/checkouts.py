@@ -59,6 +59,7 @@ class Checkouts:
     ) -> None:
         self.books = books
         self._shared = books.shared
+        self._is_untouched = books.is_untouched
         self.instance = instance
         self.now = now
         self.background = BackgroundTasks()
@@ -82,6 +83,26 @@ class Checkouts:
     def new_stay(self) -> str:
         """A name for a stay."""
         return f"{self.instance}:{next(self._numbers)}"
+
+    def take_now(
+        self,
+        pool: Pool,
+        client: GatewayClient,
+        *,
+        home: bool,
+        wait: bool = False,
+        names: Collection[str] = (),
+    ) -> Checkout | None:
+        """The same as `take`, for one that has nothing and needs no home, where there is a lease at
+        this moment: else None, and nothing is done.
+        """
+        if home or self._shared or pool.limits.exclusive:
+            return None
+        key, book = client.session.key, client.book
+        if book.objects or book.pages or book.collector or not self._is_untouched(key, names):
+            return None
+        lease = pool.take_now(key, home=False, wait=wait)
+        return None if lease is None else Checkout(pool, client, lease, "", wait=wait)
 
     async def take(
         self,

@@ -127,6 +127,14 @@ class Clients:
         """Forget a client, with all that it had."""
         self._clients.pop(client.session.key, None)
 
+    def end(self, client: GatewayClient) -> None:
+        """Something of a client is under way no longer: it is forgotten where nothing is left."""
+        client.end()
+        book = client.book
+        left = book.objects or book.pages or book.collector
+        if not client.under_way and (client.shared or not left):
+            self._clients.pop(client.session.key, None)
+
     def drop_if_idle(self, client: GatewayClient) -> None:
         """Forget a client of which there is nothing to remember."""
         if client.is_idle:

@@ -183,8 +183,7 @@ class LongPolls:
 
     def _is_over(self, client: GatewayClient) -> None:
         client.polls -= 1
-        client.end()
-        self._clients.drop_if_idle(client)
+        self._clients.end(client)
 
     def _give_up(
         self, client: GatewayClient, task: asyncio.Task[Answer], call: ForwardedCall

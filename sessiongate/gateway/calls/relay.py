@@ -8,6 +8,7 @@ What opens, hands out or ends a session at the upstream is never sent.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from sessiongate.errors import (
     NoPermission,
@@ -66,14 +67,19 @@ class Relay:
         record: CallRecord,
         touch: Callable[[Session], Awaitable[object]],
         tokens: TokensInUse,
+        only_pool: Pool | None = None,
     ) -> None:
-        """`touch` counts a use of a session, `tokens` are what no client is shown."""
+        """`touch` counts a use of a session, `tokens` are what no client is shown.
+
+        `only_pool` is the one of all sessions, where `pool_of` finds no other.
+        """
         self._rules = rules
         self._permits = Permits(rules)
         self._exchange = exchange
         self._own = own
         self.checkouts = checkouts
         self.pool_of = pool_of
+        self.only_pool = only_pool
         self._record = record
         self._touch = touch
         self._touch_at = 0.0
@@ -178,7 +184,8 @@ class Relay:
 
     async def _call_counted(self, client: GatewayClient, call: ForwardedCall) -> Answer:
         """The answer to a call that waits for nothing, and has begun (`GatewayClient.begin`)."""
-        self._polls.ends_some(client, call)
+        if client.waits:
+            self._polls.ends_some(client, call)
         client.calls += 1
         client.opening += call.opens
         try:
@@ -192,7 +199,7 @@ class Relay:
         finally:
             client.calls -= 1
             client.opening -= call.opens
-            self._is_over(client)
+            self.clients.end(client)
 
     def _count_reply(
         self, client: GatewayClient, call: ForwardedCall, answer: StreamedAnswer
@@ -206,8 +213,7 @@ class Relay:
 
         def done(result: str, received: int) -> None:
             client.calls -= 1
-            client.end()
-            self.clients.drop_if_idle(client)
+            self.clients.end(client)
             self._record.streamed(client.session, call, result, received)
 
         answer.reply.when_done(done)
@@ -233,17 +239,23 @@ class Relay:
 
     async def _once(self, client: GatewayClient, call: ForwardedCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
-        pool = client.pool = await self.pool_of(client.session)
-        checkout = await self.checkouts.take(
-            pool, client, home=call.facts.goes_home, wait=call.waits, names=call.request.named
-        )
+        pool = client.pool = self.only_pool or await self.pool_of(client.session)
+        home, names = call.facts.goes_home, call.request.named
+        checkout = self.checkouts.take_now(pool, client, home=home, wait=call.waits, names=names)
+        if checkout is None:
+            checkout = await self.checkouts.take(
+                pool, client, home=home, wait=call.waits, names=names
+            )
         lease = checkout.lease
         call.took_lease(lease.id)
         try:
-            client.require_alive()
+            if client.over:
+                client.require_alive()
             if call.opens:
                 self._permits.require_room(client)
-            changes = await self._changes(checkout, client, call)
+            changes: Mapping[Place, str] | Answer = {}
+            if not self._translation.passes_unchanged(call):
+                changes = await self._changes(checkout, client, call)
             if isinstance(changes, Answer):
                 answer = changes
             else:
@@ -258,10 +270,14 @@ class Relay:
         if answer.status == 200 or not call.form.replies.says_session_is_over(answer):
             return answer
 
-        async def client_answer() -> Answer:
-            return self._translation.reply(lease, client, call, answer)
+        raise await self.refused(
+            checkout, partial(self._client_answer, lease, client, call, answer)
+        )
 
-        raise await self.refused(checkout, client_answer)
+    async def _client_answer(
+        self, lease: Lease, client: GatewayClient, call: ForwardedCall, answer: Answer
+    ) -> Answer:
+        return self._translation.reply(lease, client, call, answer)
 
     async def refused(
         self,
@@ -310,7 +326,7 @@ class Relay:
             pool = client.pool = await self.pool_of(session)
             return await self.checkouts.take(pool, client, home=False, wait=True)
         except BaseException as error:  # or the client has gone: nothing is under way of it
-            self._is_over(client)
+            self.clients.end(client)
             if isinstance(error, LeaseRefused):
                 raise NoSession("what it had at the upstream is gone") from None
             raise
@@ -320,29 +336,24 @@ class Relay:
         try:
             await self.checkouts.give_back(checkout)
         finally:
-            self._is_over(checkout.client)
+            self.clients.end(checkout.client)
 
     def take_back_soon(self, checkout: Checkout) -> None:
         """The same, where nobody can wait for it."""
         self._background.begin(self.take_back(checkout), "give back a lease")
 
-    def _is_over(self, client: GatewayClient) -> None:
-        client.end()
-        self.clients.drop_if_idle(client)
-
     def client_of(self, session: Session) -> GatewayClient:
         """The client of a session. Raises NoSession where that has ended."""
         self.teardown.require_alive(session)
         client = self.clients.of(session)
-        client.require_alive()
+        if client.over:
+            client.require_alive()
         return client
 
     async def _changes(
         self, checkout: Checkout, client: GatewayClient, call: ForwardedCall
     ) -> Mapping[Place, str] | Answer:
         """What the upstream is to read in the place of what; its answer where the lease is over."""
-        if self._translation.passes_unchanged(call):
-            return {}
         try:
             changes = await self._translation.request(checkout, client, call)
         except SessionOver as over:
@@ -373,7 +384,8 @@ class Relay:
             call.sent = before  # there was no connection to send it by
             raise
         try:
-            if self._translation.is_refusal(lease, call, answer):
+            unsure = answer.status != 200 or lease.lost
+            if unsure and self._translation.is_refusal(lease, call, answer):
                 return answer
             if call.facts.teaches:
                 form.replies.require_whole(answer)

@@ -151,8 +151,7 @@ class SideRelay:
 
     def _end(self, client: GatewayClient) -> None:
         client.calls -= 1
-        client.end()
-        self.relay.clients.drop_if_idle(client)
+        self.relay.clients.end(client)
 
     async def _again(
         self, client: GatewayClient, call: SideCall, failed: LeaseRefused | OutcomeUnknown

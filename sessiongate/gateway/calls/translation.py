@@ -155,13 +155,17 @@ class Translation:
         Raises OutcomeUnknown where it holds what no client may see.
         """
         replies = call.form.replies
-        replies.require_whole(answer)
-        if not replies.is_plain(answer):
-            raise call.reply_held_back(_HIDDEN)
+        typed = replies.ordinary_type(answer)
+        if typed is None:
+            replies.require_whole(answer)
+            if not replies.is_plain(answer):
+                raise call.reply_held_back(_HIDDEN)
         body = answer.body
         if call.shows_whole_sessions:
             body = replies.without_foreign(body, client.book.has)
         body = self._clean(lease, client, call, body)
+        if typed is not None and len(typed[1]) < self._tokens.shortest:
+            return Answer(answer.status, (typed,), body)
         return Answer(answer.status, self._head(call, answer), body)
 
     async def large_reply(

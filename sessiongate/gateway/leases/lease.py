@@ -151,25 +151,30 @@ def load(lease: Lease) -> tuple[int, int]:
     return sum(lease.homes.values()) + lease.at_home, sum(lease.used_by.values())
 
 
-def choose(leases: Sequence[Lease], limits: PoolLimits, now: float, *, home: bool) -> Lease | None:
+def choose(
+    leases: Sequence[Lease], limits: PoolLimits, clock: Callable[[], float], *, home: bool
+) -> Lease | None:
     """The one that a call goes by whose client has nothing in any; None for none.
 
-    Those that are retired take nobody. `home`: the call may open something.
+    Those that are retired take nobody. `home`: the call may open something. Else, as of nearly
+    all, it is the first of those with the fewest calls under way.
     """
     if not (home or limits.exclusive):
-        return _least_busy(leases, limits)
+        found, fewest = None, limits.calls
+        for lease in leases:
+            if lease.calls < fewest and not lease.retired:
+                found, fewest = lease, lease.calls
+        return found
+    return _choose_home(leases, limits, clock)
+
+
+def _choose_home(
+    leases: Sequence[Lease], limits: PoolLimits, clock: Callable[[], float]
+) -> Lease | None:
     live = [one for one in leases if not one.retired]
     if limits.exclusive:
+        now = clock()
         free = [one for one in live if one.is_free and one.taken_until <= now]
         # The one used last: the others come to be unused for long.
         return max(free, key=lambda one: one.freed_at, default=None)
     return min((one for one in live if one.calls < limits.calls), key=load, default=None)
-
-
-def _least_busy(leases: Sequence[Lease], limits: PoolLimits) -> Lease | None:
-    """The first of those with the fewest calls under way: of nearly all calls."""
-    found, fewest = None, limits.calls
-    for lease in leases:
-        if lease.calls < fewest and not lease.retired:
-            found, fewest = lease, lease.calls
-    return found

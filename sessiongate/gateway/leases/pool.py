@@ -191,11 +191,11 @@ class Pool:
         """The call has ended that took this lease."""
         if not wait:
             lease.calls -= 1
-        left = lease.used_by.pop(client) - 1
-        if left:
+        if left := lease.used_by.pop(client) - 1:
             lease.used_by[client] = left
         lease.freed_at = self._now()
-        self._settle(client, lease)
+        if client in lease.homes or lease.retired or self._old or self._waiters.count:
+            self._settle(client, lease)
 
     def hold(self, client: str, things: int) -> None:
         """So much of this client is in its home now. Called while a call of its has the lease."""
@@ -293,7 +293,7 @@ class Pool:
             if not wait and lease.calls >= self.limits.calls:
                 return None
         else:
-            lease = choose(self._leases, self.limits, self._now(), home=home)
+            lease = choose(self._leases, self.limits, self._now, home=home)
         if lease is None:
             return None
         if home or self.limits.exclusive:

@@ -80,7 +80,8 @@ class TokensInUse:
         """By a word, the shapes of those that have it."""
         self._short = Counter[bytes]()
         """Those of less than `_SHORTEST` bytes."""
-        self._shortest = sys.maxsize
+        self.shortest = sys.maxsize
+        """Bytes of the shortest that there has been: in less there is none."""
         self._tickets = count(1)
         self._handed_out: dict[str, asyncio.TimerHandle] = {}
         """By the names of tickets that others have, the oldest first: what takes them back."""
@@ -133,11 +134,11 @@ class TokensInUse:
 
     def found_in(self, data: bytes) -> bool:
         """Whether a token or key stands in this."""
-        if len(data) < self._shortest:
+        if len(data) < self.shortest:
             return False
         if len(self._counts) <= _FEW:
-            for one in self._counts:  # noqa: SIM110  `any` takes four times as long
-                if one in data:
+            for one in self._counts:  # noqa: SIM110  `any` takes four times as long, `in` twice
+                if data.find(one) >= 0:
                     return True
             return False
         return next(self._find(data), None) is not None
@@ -146,7 +147,7 @@ class TokensInUse:
         """The body of a reply as a client may have it: with its own key in the place of `theirs`,
         and nobody's in that of all others. Raises TokenShown.
         """
-        if (key := theirs.encode()) in body:
+        if body.find(key := theirs.encode()) >= 0:  # `in` takes twice as long
             body = body.replace(key, ours.encode())
         if not self.found_in(body):
             return body
@@ -178,7 +179,7 @@ class TokensInUse:
 
     def require_none_in(self, texts: Collection[str]) -> None:
         """The same of what goes into a head."""
-        if sum(map(len, texts)) + len(texts) > self._shortest:
+        if sum(map(len, texts)) + len(texts) > self.shortest:
             self.require_none("\n".join(texts).encode("latin-1", "replace"))
 
     async def passed(self, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
@@ -259,7 +260,7 @@ class TokensInUse:
 
     def _count(self, one: bytes, more: int) -> None:
         _add(self._counts, one, more)
-        self._shortest = min(self._shortest, len(one))
+        self.shortest = min(self.shortest, len(one))
         self._longest = max(self._longest, len(one))
         if len(one) < _SHORTEST:
             _add(self._short, one, more)

@@ -5,7 +5,7 @@ them: what clients had in a lease ends with the process that knew of it.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sessiongate.store.embedded.lease_users import LeaseUserTable
 from sessiongate.store.encoding import REMEMBERED, instance_of
@@ -41,6 +41,14 @@ class MemoryBooks:
         """The last one of any book: a client that begins anew has never been told a later one."""
         self._over: OrderedDict[str, float] = OrderedDict()
         """Clients of which nothing else is left, and until when that is remembered."""
+
+    def is_untouched(self, client: str, names: Collection[str]) -> bool:
+        """Whether this client has nothing, its session goes on, and none of these is another's."""
+        return (
+            client not in self._clients
+            and client not in self._over
+            and self._owners.keys().isdisjoint(names)
+        )
 
     async def enter(
         self,

@@ -8,7 +8,7 @@ a lease and its clients are changed together.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -234,6 +234,10 @@ class RedisBooks:
         self._keys = keys
         self._upstream = upstream
         self._owners = keys.owners(upstream)
+
+    def is_untouched(self, client: str, names: Collection[str]) -> bool:
+        """False: others may know more."""
+        return False
 
     async def enter(
         self,

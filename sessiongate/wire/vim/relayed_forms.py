@@ -28,6 +28,10 @@ class Replies(Protocol):
         """Whether it is the answer of a wait that was ended on purpose."""
         ...
 
+    def ordinary_type(self, answer: Answer) -> tuple[str, str] | None:
+        """The header with the type of a reply for which the next two hold; None if not at once."""
+        ...
+
     def require_whole(self, answer: Answer) -> None:
         """Raise OutcomeUnknown where it is neither a result nor a fault."""
         ...

@@ -65,6 +65,11 @@ def fault_name(answer: Answer) -> str:
     return read_fault(WireForm.JSON, answer.body).name
 
 
+def ordinary_type(_: Answer) -> tuple[str, str] | None:
+    """None: what is JSON has to be looked at closer, always."""
+    return None
+
+
 def is_from_the_service(answer: Answer) -> bool:
     """Whether the service has answered, and not something in front of it."""
     return answer.status not in (502, 503, 504) or _is_fault(answer)
