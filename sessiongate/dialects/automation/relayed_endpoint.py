@@ -77,7 +77,10 @@ def passed(request: Request) -> Headers:
 
 def operation_of(request: Request) -> str:
     """What the client calls this request."""
-    said = {name: value for name, value in reversed(request.headers) if name in _OPERATION}
+    said: dict[str, str] = {}
+    for name, value in request.headers:
+        if name in _OPERATION:
+            said.setdefault(name, value)
     if not said:
         return ""
     return next((said[name] for name in _OPERATION if said.get(name)), "")

@@ -16,12 +16,13 @@ from sessiongate.dialects.vim.soap_endpoint import CARRIERS, VimSoapEndpoint, se
 from sessiongate.http.message import Reply, Request
 from sessiongate.service.sessions import Sessions
 from sessiongate.telemetry import request_id
-from sessiongate.wire.http import Answer
 from sessiongate.wire.vim import soap as vim_soap
 from sessiongate.wire.vim.relayed import SESSION_MANAGER_ID, Relayed, read_relayed
 from sessiongate.wire.vim.request import VimRequest
 
 _PASSED = frozenset({"soapaction", "accept-language", "opid", "x-request-id"})
+
+_NO_CACHE = ("cache-control", "no-cache")
 
 _CONTENT = ("ServiceInstance", "RetrieveServiceContent")
 
@@ -61,7 +62,8 @@ class RelayedSoapEndpoint:
         session = None
         try:
             if (read.target.name, read.method) == _CONTENT:
-                return _reply(await gate.public.service_content(request.header("soapaction") or ""))
+                answer = await gate.public.service_content(request.header("soapaction") or "")
+                return replied(answer, _NO_CACHE)
             session = await caller(request, self._sessions, self._bearers, CARRIERS, read.carriers)
             answer = await self._calls.forward(gate, request, read, session)
         except errors.SessionGateError as error:
@@ -69,7 +71,7 @@ class RelayedSoapEndpoint:
             return self._own.refuse_read(asked, error, session)
         if kept is None and answer.status == 200:
             self._polls.keep(read)
-        return _reply(answer)
+        return replied(answer, _NO_CACHE)
 
     async def versions(self, request: Request) -> Reply:
         """Answer `GET /sdk/vimServiceVersions.xml`: no more than the upstream has."""
@@ -77,7 +79,7 @@ class RelayedSoapEndpoint:
         if gate is None or request.method not in ("GET", "HEAD"):
             return await service_versions_reply(request)
         try:
-            return _reply(await gate.public.versions())
+            return replied(await gate.public.versions(), _NO_CACHE)
         except errors.SessionGateError as error:
             return self._own.refuse(request, error)
 
@@ -94,7 +96,3 @@ def _is_ours(document: bytes) -> bool:
         )
     except errors.Malformed:
         return False
-
-
-def _reply(answer: Answer) -> Reply:
-    return replied(answer, ("cache-control", "no-cache"))

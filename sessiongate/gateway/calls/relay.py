@@ -69,10 +69,7 @@ class Relay:
         tokens: TokensInUse,
         only_pool: Pool | None = None,
     ) -> None:
-        """`touch` counts a use of a session, `tokens` are what no client is shown.
-
-        `only_pool` is the one of all sessions, where `pool_of` finds no other.
-        """
+        """`touch` counts a use, `tokens` are shown to no client, `only_pool` is of all sessions."""
         self._rules = rules
         self._permits = Permits(rules)
         self._exchange = exchange

@@ -8,7 +8,7 @@ from sessiongate.gateway.calls.parse_queue import ParseQueue
 from sessiongate.gateway.calls.side_relay import SideRelay
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.rest_tokens import RestTokens
-from sessiongate.gateway.leases.tokens_in_use import TokenShown
+from sessiongate.gateway.leases.tokens_in_use import PART, TokenShown
 from sessiongate.gateway.relay_rules import RelayRules
 from sessiongate.rules.relay import RelayVerdict
 from sessiongate.rules.relay_rest import DENIED, address_of, is_below, judge_rest, judge_rpc
@@ -93,34 +93,34 @@ class RestCall:
         else:
             self._request.require_read()
 
+    def ask_now(self, lease: Lease) -> Ask | None:
+        """The request by this lease, where its token is known."""
+        token = self._tokens.known(lease)
+        if token is None:
+            return None
+        self._carried = token
+        return self._request.ask(self.under_way.headers, token)
+
     async def ask(self, lease: Lease) -> Ask:
         """The request by this lease."""
-        token = self._tokens.known(lease)
-        self._carried = await self._tokens.of(lease) if token is None else token
+        self._carried = await self._tokens.of(lease)
         return self._request.ask(self.under_way.headers, self._carried)
 
-    def is_refused(self, answer: Answer) -> bool:
-        """Whether it says that there is no session that lives."""
-        return wire.says_unauthenticated(answer)
+    is_refused = staticmethod(wire.says_unauthenticated)
+    is_from_the_service = staticmethod(wire.is_from_the_service)
 
     async def makes_suspect(self, lease: Lease) -> bool:
         """Whether the Automation API does not know a session that lives."""
         return await self._tokens.makes_suspect(lease, self._carried)
 
-    def is_from_the_service(self, answer: Answer) -> bool:
-        """Whether the service has answered, and not something in front of it."""
-        return wire.is_from_the_service(answer)
-
     async def reply(self, lease: Lease, session: Session, answer: Answer) -> Answer:
         """The answer as the client may see it."""
         headers: list[tuple[str, str]] = []
-        values: list[str] = []
         location = None
         for one in answer.headers:
             name, value = one
             if name in _PASSED:
                 headers.append(one)
-                values.append(value)
             elif name == "content-encoding":
                 raise self.under_way.reply_held_back("a packed answer")
             elif name == "location" and location is None:
@@ -129,11 +129,14 @@ class RestCall:
             own = wire.own_location(location, self._theirs, self._ours)
             if own is not None:
                 headers.append(("location", own))
-                values.append(own)
-        shown = self._tokens.in_use
+        shown, body, theirs = self._tokens.in_use, answer.body, lease.session.user.key
         try:
-            shown.require_none_in(values)
-            body = await shown.cleaned_in_turns(answer.body, lease.session.user.key, session.key)
+            if len(headers) > 1 or (headers and len(headers[0][1]) >= shown.shortest):
+                shown.require_none_in([value for _, value in headers])
+            if len(body) <= PART:
+                body = shown.cleaned(body, theirs, session.key)
+            else:
+                body = await shown.cleaned_in_turns(body, theirs, session.key)
         except TokenShown:
             raise self.under_way.reply_held_back("a session of the upstream") from None
         return Answer(answer.status, tuple(headers), body)

@@ -51,6 +51,10 @@ class ServiceCall:
     async def require_read(self) -> None:
         """It was read whole."""
 
+    def ask_now(self, lease: Lease) -> Ask | None:
+        """None: `ask` says."""
+        return None
+
     async def ask(self, lease: Lease) -> Ask:
         """The request by this lease: its cookie, and what stands in the header."""
         token = lease.session.token

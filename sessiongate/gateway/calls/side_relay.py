@@ -48,10 +48,14 @@ class SideCall(Protocol):
     """Whether a refusal says that nothing was done, so that any call may be sent once more."""
 
     async def require_read(self) -> None:
-        """Read what nobody has read of it yet, once it is known who may send it.
+        """Read what nobody has read of its body yet, once it is known who may send it.
 
         Raises Malformed.
         """
+        ...
+
+    def ask_now(self, lease: Lease) -> Ask | None:
+        """The same as `ask`, where nobody has to be asked for it: else None."""
         ...
 
     async def ask(self, lease: Lease) -> Ask:
@@ -104,8 +108,9 @@ class SideRelay:
             client = self.relay.client_of(session)
             self._begin(client)
             try:
-                await call.require_read()
-                client.require_alive()
+                if under_way.size:
+                    await call.require_read()
+                    client.require_alive()
                 try:
                     answer = await self._once(client, call)
                 except (LeaseRefused, OutcomeUnknown) as failed:
@@ -168,16 +173,21 @@ class SideRelay:
     async def _once(self, client: GatewayClient, call: SideCall) -> Answer:
         """Take a lease and send it. Raises LeaseRefused where its session is not let in."""
         under_way, session = call.under_way, client.session
-        pool = client.pool = await self.relay.pool_of(session)
+        relay = self.relay
+        pool = client.pool = relay.only_pool or await relay.pool_of(session)
         home = under_way.verdict.kind is not _STATELESS
-        checkout = await self.relay.checkouts.take(pool, client, home=home)
+        checkout = relay.checkouts.take_now(pool, client, home=home)
+        if checkout is None:
+            checkout = await relay.checkouts.take(pool, client, home=home)
         lease, answer = checkout.lease, None
         under_way.took_lease(lease.id)
         try:
             if client.over:
                 client.require_alive()
-            ask = await call.ask(lease)
-            client.require_alive()
+            ask = call.ask_now(lease)
+            if ask is None:
+                ask = await call.ask(lease)
+                client.require_alive()
             before, under_way.sent = under_way.sent, True
             try:
                 answer = await self._exchange.exchange(
@@ -198,11 +208,11 @@ class SideRelay:
         except LeaseOver:
             pass  # as if it had refused: nothing was sent by it
         finally:
-            if not self.relay.checkouts.give_back_now(checkout):
-                await self.relay.checkouts.give_back(checkout)
+            if not relay.checkouts.give_back_now(checkout):
+                await relay.checkouts.give_back(checkout)
         client_answer = None if answer is None else partial(call.reply, lease, session, answer)
         try:
-            refused = await self.relay.refused(checkout, client_answer, call.makes_suspect)
+            refused = await relay.refused(checkout, client_answer, call.makes_suspect)
         except OutcomeUnknown as unknown:
             if not call.refusal_is_sure:
                 raise

@@ -106,6 +106,10 @@ class _TicketCall:
     async def require_read(self) -> None:
         pass
 
+    def ask_now(self, lease: Lease) -> Ask | None:
+        """None: `ask` says."""
+        return None
+
     async def ask(self, lease: Lease) -> Ask:
         return self._write(lease.session.token)
 

@@ -34,7 +34,7 @@ _SHORTEST = _STEP + _WORD - 1
 _FEW = 6
 """Tokens up to which one search for each is faster than one for all."""
 
-_PART = 1 << 18
+PART = 1 << 18
 """Bytes that are searched in one turn of the event loop. It takes some two milliseconds."""
 
 _Shape = tuple[int, int]
@@ -157,7 +157,7 @@ class TokensInUse:
 
     async def cleaned_in_turns(self, body: bytes, theirs: str, ours: str) -> bytes:
         """The same of a body of any size: others have their turns meanwhile."""
-        if len(body) <= _PART:
+        if len(body) <= PART:
             return self.cleaned(body, theirs, ours)
         body = body.replace(theirs.encode(), ours.encode())
         keys: list[tuple[int, int]] = []
@@ -210,10 +210,10 @@ class TokensInUse:
 
     async def _parts(self, data: bytes) -> AsyncGenerator[tuple[int, bytes]]:
         """Parts in one of which each token stands whole, and where they begin."""
-        for at in range(0, max(1, len(data)), _PART):
+        for at in range(0, max(1, len(data)), PART):
             if at:
                 await asyncio.sleep(0)
-            yield at, data[at : at + _PART + self._longest - 1]
+            yield at, data[at : at + PART + self._longest - 1]
 
     def _keys_in(self, data: bytes) -> list[tuple[int, int]]:
         """Where keys stand."""

@@ -277,3 +277,29 @@ class ClientBookContract(Contract):
             cleared = await books.clear("ada", "one:5", NOW)
             assert cleared is not None
             assert not cleared.home
+
+    async def test_who_is_untouched_would_be_let_in_without_a_home(self) -> None:
+        async with self.opened() as store:
+            books = store.books("vc1")
+            lease = await used(store, "one")
+
+            async def untouched(client: str, *names: str) -> bool:
+                """What is said at once; that is a promise where it is True."""
+                said = books.is_untouched(client, names)
+                entered = await books.enter(client, "", "", names=names)
+                let_in = entered.entry is StayOutcome.IN and not entered.home
+                assert let_in or not said
+                return said
+
+            # Where other processes have books too, nobody can know at once.
+            assert await untouched("ada", "v1", "group-d1") is not books.shared
+            entered = await books.enter("ada", "one:1", lease.id)
+            await books.note("ada", lease.id, Changes(opened=(("v1", A_VIEW),)), entered.version)
+            assert not await untouched("ada")
+            assert not await untouched("bob", "group-d1", "v1")
+            assert await untouched("bob", "group-d1") is not books.shared
+            await books.clear("ada", "one:2", NOW)
+            assert not await untouched("ada")
+            await books.leave("ada", "one:2", lease.id, NOW)
+            assert not await untouched("ada"), "its session is over"
+            assert await untouched("bob", "v1") is not books.shared

@@ -4,6 +4,7 @@ A body has to be JSON without a member twice: whoever reads it behind us reads w
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,11 +18,13 @@ from sessiongate.wire.http import Answer, Ask, Headers
 from sessiongate.wire.json_body import OF_KNOWN, is_blank, is_long, read_json
 
 _UNAUTHENTICATED = "com.vmware.vapi.std.errors.unauthenticated"
+_UNAUTHENTICATED_BYTES = _UNAUTHENTICATED.encode()
 
 # An error that says so is short. Others may be long, and are not looked into.
 _LONGEST_ERROR = 64 * 1024
 
-_HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,300}")
+_LONGEST_HOST = 300
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]+")
 
 _PORTS = {"https": 443, "http": 80}
 
@@ -84,7 +87,7 @@ def says_unauthenticated(answer: Answer) -> bool:
     """Whether it is the error for a call without a session that lives, in either form."""
     if answer.status == 401:
         return True
-    if len(answer.body) > _LONGEST_ERROR or _UNAUTHENTICATED.encode() not in answer.body:
+    if len(answer.body) > _LONGEST_ERROR or answer.body.find(_UNAUTHENTICATED_BYTES) < 0:
         return False
     try:
         found = msgspec.json.decode(answer.body)
@@ -133,6 +136,11 @@ def own_location(location: str, theirs: str, ours: str) -> str | None:
 
 def own_address(host: str, *, secure: bool) -> str:
     """The URL, without a path, at which a client has called us; "" where it names none."""
+    return _kept_address(host, secure) if len(host) <= _LONGEST_HOST else ""
+
+
+@lru_cache(maxsize=64)
+def _kept_address(host: str, secure: bool) -> str:
     if _HOST.fullmatch(host) is None:
         return ""
     return f"{'https' if secure else 'http'}://{host}"

@@ -13,6 +13,7 @@ from sessiongate.errors import (
     NotSupported,
     OutcomeUnknown,
     QuotaReached,
+    SessionGateError,
     StoreUnavailable,
     UnknownProperty,
     UpstreamUnavailable,
@@ -144,6 +145,7 @@ class Case:
         self.late = 0.0
         """How much later it is than the loop says."""
         self.tokens = TokensInUse()
+        self.meters = UpstreamMeters()
         self.relay = Relay(
             rules,
             exchange,
@@ -152,7 +154,7 @@ class Case:
             self._pool_of,
             self._end,
             self._lost,
-            CallRecord(UpstreamMeters(), "vc1", self.audit),
+            CallRecord(self.meters, "vc1", self.audit),
             self._touch,
             self.tokens,
         )
@@ -866,3 +868,69 @@ async def test_sec_64_who_has_something_in_a_lease_that_is_too_old_is_told_that_
     await until(lambda: case.closed == [lease.id])
     await bob.name()
     assert case.opened == 2
+
+
+class Waiting(Checkouts):
+    """Asks the store for everything, as if nothing were known at once."""
+
+    def take_now(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+class FromTheTable(Case):
+    """What is at hand is taken at once, if it is; else everything is waited for."""
+
+    def __init__(self, house: House, *, at_once: bool) -> None:
+        super().__init__(house, calls=2)
+        if at_once:
+            self.relay.only_pool = self.pool
+        else:
+            self.relay.checkouts.__class__ = Waiting
+
+
+async def outcome_of(work: Awaitable[str]) -> str:
+    try:
+        return await work
+    except SessionGateError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+async def story(house: House, *, at_once: bool) -> list[object]:
+    """Bytes, events and counts of calls of all kinds."""
+    case = FromTheTable(house, at_once=at_once)
+    one, other = case.client(1), case.client(2)
+    told = [await outcome_of(one.name())]
+    told.append(await outcome_of(other.call("Destroy_Task", "Folder", "group-d1")))
+    told.append(view := await outcome_of(one.view()))
+    told.append(await outcome_of(other.call("DestroyView", "ContainerView", view)))
+    told.append(await outcome_of(other.call("ImpersonateUser", "SessionManager", "SessionManager")))
+    told.append(await outcome_of(one.name()))
+    let_go = house.hold("Fetch")
+    busy = [start(outcome_of(other.name())) for _ in range(3)]
+    await until(lambda: case.pool.waiting == 1)
+    let_go.set()
+    told += await asyncio.gather(*busy)
+    house.shown = (
+        f"<val type='X'>{THEIRS.format(1)} token-1-token-1-token-1-token-1 session[x]9</val>"
+    )
+    told.append(await outcome_of(other.name()))
+    for shown in ("<val xsi:type='UserSession'/>", "<!-- session[x]9 -->"):
+        house.shown = shown
+        told.append(await outcome_of(other.name()))
+    house.shown, house.kind = "", "text/html"
+    told.append(await outcome_of(other.name()))
+    house.kind = "text/xml"
+    case.relay.session_ended(other.session)
+    told.append(await outcome_of(other.name()))
+    house.alive.clear()
+    told.append(await outcome_of(case.client(3).name()))
+    told.append(await outcome_of(one.name()))
+    await case.relay.close()
+    times = case.pool.meters.pool_waits.buckets, case.meters.forward_times.buckets
+    counts = dict(case.meters.forwarded), *map(sum, times)
+    state = len(case.relay.clients), case.ended, case.lost, case.opened, house.methods()
+    return [told, case.audit.told, counts, state]
+
+
+async def test_a_call_comes_to_the_same_whether_what_it_needs_is_at_hand_or_waited_for() -> None:
+    assert await story(House(), at_once=True) == await story(House(), at_once=False)

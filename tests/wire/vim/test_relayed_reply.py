@@ -18,8 +18,11 @@ OURS = "52a67ed8-0f0b-1714-4534-86a177fc5158"
 THEIRS = "5277beef-0000-4534-1714-000000000001"
 
 
+XML = (("content-type", "text/xml"),)
+
+
 def ok(content: str) -> Answer:
-    return Answer(200, (("content-type", "text/xml"),), envelope(content).encode())
+    return Answer(200, XML, envelope(content).encode())
 
 
 def fault(name: str, text: str = "No.") -> Answer:
@@ -211,6 +214,7 @@ HIDING = {
 def test_sec_60_no_spelling_hides_what_is_searched_for(text: str) -> None:
     assert not replies.is_plain(ok(text))
     assert not replies.is_plain(Answer(200, (), text.encode()))
+    assert replies.ordinary_type(ok(text)) is None
 
 
 ENCODED = {
@@ -228,13 +232,16 @@ ENCODED = {
 @each("body", ENCODED.values(), ENCODED.keys())
 def test_sec_60_an_encoding_hides_nothing_either(body: bytes) -> None:
     assert not replies.is_plain(Answer(200, (), body))
+    assert replies.ordinary_type(Answer(200, XML, body)) is None
 
 
 def test_sec_60_nor_does_one_that_a_header_names() -> None:
     body = ok("<a/>").body
     for charset, plain in (("UTF-8", True), ('"utf-8"', True), ("utf-7", False), ("ibm37", False)):
         kind = f"text/xml; charset={charset}"
-        assert replies.is_plain(Answer(200, (("content-type", kind),), body)) is plain
+        answer = Answer(200, (("content-type", kind),), body)
+        assert replies.is_plain(answer) is plain
+        assert replies.ordinary_type(answer) == (answer.headers[0] if plain else None)
 
 
 @each(
@@ -329,3 +336,40 @@ def test_sec_60_what_a_parser_would_find_is_found_or_held_back(elements: list[st
     if replies.is_plain(Answer(200, (), body)):
         assert not references or replies.foreign_object(body, set[str]().__contains__)
         assert not sessions or replies.shows_sessions(body)
+
+
+KINDS = ("text/xml", 'text/XML; charset="UTF-8"', "text/xml; charset=utf-7", "text/html")
+FIRST = (
+    *(b"", b"\n", b"\xef\xbb\xbf", b"<?xml version='1.0'?>", b"<!DOCTYPE r>", b"<?a?>", b"<>\0"),
+    *(b'<?xml version="1.0" encoding="UTF-8"?>', b'<?xml version="1.0" encoding="utf-7"?>'),
+)
+
+
+def test_an_ordinary_reply_says_its_type_at_one_look() -> None:
+    for first in (b"", FIRST[-2]):
+        answer = Answer(200, (("date", "now"), *XML), first + b"<root>1</root>")
+        assert replies.ordinary_type(answer) == XML[0]
+    assert replies.ordinary_type(Answer(500, XML, ok("").body)) is None
+    assert replies.ordinary_type(Answer(200, (*XML, *XML), ok("").body)) is None
+    packed = (*XML, ("content-encoding", "gzip"))
+    assert replies.ordinary_type(Answer(200, packed, ok("").body)) is None
+
+
+@pytest.mark.hypothesis
+@settings(max_examples=300)
+@given(
+    st.sampled_from((200, 200, 200, 500, 302)),
+    st.lists(st.sampled_from(KINDS), max_size=2),
+    st.sampled_from(FIRST),
+    st.lists(ELEMENTS, max_size=3),
+)
+def test_sec_60_what_is_ordinary_at_one_look_is_so_at_two(
+    status: int, kinds: list[str], first: bytes, elements: list[str]
+) -> None:
+    headers = tuple(("content-type", kind) for kind in kinds)
+    answer = Answer(status, headers, first + "".join(elements).encode())
+    typed = replies.ordinary_type(answer)
+    if typed is not None:
+        assert (typed,) == headers
+        replies.require_whole(answer)
+        assert replies.is_plain(answer)
