@@ -1,5 +1,6 @@
 """One ZVM as the rest of the server sees it."""
 
+from sessiongate.gateway.calls.parse_queue import ParseQueue
 from sessiongate.gateway.calls.zerto_calls import ZertoRelay
 from sessiongate.gateway.leases.own_calls import OwnCalls
 from sessiongate.gateway.leases.renewals import Renewals
@@ -25,6 +26,7 @@ class ZvmGateway(UpstreamGateway):
         return ZvmCalls(self._exchange, self._rules.timeout, self._renewals)
 
     def _complete(self) -> None:
+        self.parse_queue = ParseQueue()
         self.resources = ZertoRelay(
             self._rules, self.url, self.side, self._renewals, self._rows.tokens
         )

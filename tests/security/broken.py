@@ -33,7 +33,7 @@ class Broken:
         return "en"
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise RuntimeError(CANARY)
+        raise RuntimeError(CANARY) from ValueError(CANARY)
 
 
 def routes() -> Routes:

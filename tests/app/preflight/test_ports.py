@@ -1,6 +1,9 @@
 """Addresses that are taken are told before anything is made, and by `check`."""
 
+import os
+import pwd
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -231,3 +234,24 @@ def test_dev_takes_a_free_port_for_operations(tmp_path: Path) -> None:
         assert len(ports) == 2
         one.stop()
         two.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_sec_80_root_is_told_before_that_its_socket_would_be_in_other_hands() -> None:
+    """In the words of the start, and nothing is tried there."""
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory(prefix="sessiongate-ports-") as name:
+        theirs = Path(name) / "theirs"
+        theirs.mkdir()
+        os.chown(theirs, nobody.pw_uid, nobody.pw_gid)
+        address = f"unix:{theirs}/door"
+        for table in ("server", "console", "admin"):
+            told = {"server.data_dir": name, f"{table}.listen": address}
+            config = load(None, {}, told | {"server.plain_http": True})
+            (port,) = [one for one in ports_of(config) if one.address == address]
+            assert port.sentence.startswith(f"{table}.listen: {address} cannot be had: of {theirs}")
+            assert "in the hands of nobody" in port.sentence
+            with pytest.raises(ConfigError) as caught:
+                bind_socket(address)
+            assert port.problem == caught.value.problems[0]
+        assert list(theirs.iterdir()) == []

@@ -1,6 +1,7 @@
 """`/v1` where a ZVM stands behind: what goes on, and what clients are told."""
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -13,12 +14,15 @@ from sessiongate.errors import (
     SessionGateError,
     UpstreamUnavailable,
 )
+from sessiongate.gateway.calls.parse_queue import ParseQueue
 from sessiongate.gateway.upstream_gateway import VCenterGateway
 from sessiongate.gateway.zvm_gateway import ZvmGateway
 from sessiongate.http.message import Reply, Request
 from sessiongate.session import Client
 from sessiongate.wire.http import Answer
 from tests.gate import Gate as House
+
+T = TypeVar("T")
 
 THERE = Client("192.0.2.7", "curl/8", "zerto", upstream="zvm1")
 
@@ -30,6 +34,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.resources = self
+        self.parse_queue: ParseQueue = ParseQueue()
         self.calls: list[tuple[str, dict[str, str], str]] = []
         self.answer: Answer | Exception = Answer(200, (("content-type", "application/json"),), b"1")
 
@@ -55,10 +60,15 @@ class Case:
         self.handler = AtUpstreams(endpoint, self.gates)
 
     async def ask(
-        self, verb: str, path: str, *headers: tuple[str, str], host: str = "zvm.example"
+        self,
+        verb: str,
+        path: str,
+        *headers: tuple[str, str],
+        host: str = "zvm.example",
+        body: bytes = b"",
     ) -> Reply:
         sent = [("host", host), *headers]
-        return await self.handler(Request(verb, path, "", sent, b"", "192.0.2.7", secure=True))
+        return await self.handler(Request(verb, path, "", sent, body, "192.0.2.7", secure=True))
 
     async def carrier(self) -> tuple[str, str]:
         return "x-zerto-session", (await self.house.login("ada", THERE)).token.reveal()
@@ -137,3 +147,28 @@ def test_one_host_may_mean_a_vcenter_and_a_zvm(case: Case) -> None:
         "/sdk": ("vc1", "zvm1"),
         "/api/session": ("vc1", "zvm1"),
     }
+
+
+class Turns(ParseQueue):
+    """Knows how many have had a turn of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = 0
+
+    async def take(self, read: Callable[[], T]) -> T:
+        self.taken += 1
+        return await super().take(read)
+
+
+async def test_sec_73_what_takes_long_to_read_has_a_turn_of_its_own(case: Case) -> None:
+    """Of 20,000 values in JSON, that takes nine milliseconds: many at once would take one turn."""
+    turns = case.upstream.parse_queue = Turns()
+    carrier = await case.carrier()
+    assert (await case.ask("POST", "/v1/vpgs", carrier, body=b'{"a":[1,2]}')).status == 200
+    assert turns.taken == 0
+    long = b"[" + b",".join([b'"a"'] * 19_000) + b"]"
+    assert (await case.ask("POST", "/v1/vpgs", carrier, body=long)).status == 200
+    assert turns.taken == 1
+    assert (await case.ask("POST", "/v1/vpgs", carrier, body=long + b"]")).status == 400
+    assert len(case.upstream.calls) == 2
