@@ -182,7 +182,8 @@ def _become(told: tuple[Sequence[str], Mapping[str, str], str], streams: Sequenc
     os.closerange(3, max(streams) + 64)
     # Tests that run as a job in the background, or without a terminal, ignore some of these.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     if os.isatty(0):
         _log_in()
     # The streams of before knew what they led to, such as whether one can seek there.
