@@ -58,6 +58,9 @@ READING_ACTIONS = frozenset(
 )
 """Actions of POST that only read, in whichever service; the same are operations of JSON-RPC."""
 
+_IN_GUEST = re.compile(r"vcenter/vm/(?:[^/]+/)?guest/(?:environment|filesystem|processes)(?:/|$)")
+"""What reads inside a guest takes a name and a password there, which a reader would try out."""
+
 _NAMES = re.compile(r"[A-Za-z][A-Za-z0-9_$.]{0,199}")
 
 
@@ -97,7 +100,11 @@ def _judge(
     if verb in ("GET", "HEAD"):
         # What a query with a tilde says is about the call itself.
         return _WRITE if action or any(name.startswith("~") for name, _ in _pairs(query)) else _READ
-    return _READ if verb == "POST" and action in READING_ACTIONS else _WRITE
+    return _READ if verb == "POST" and _only_reads(below, action) else _WRITE
+
+
+def _only_reads(below: str, action: str) -> bool:
+    return action in READING_ACTIONS and _IN_GUEST.match(below) is None
 
 
 # Monitoring asks for the same addresses all day, and judging one takes 10 µs.
@@ -121,7 +128,7 @@ def judge_rpc(service: str, operation: str, allowed: Iterable[str] = ()) -> Rela
         named = _WORDS.search(below) or _WORDS.search(operation)
         if named and not (_TRANSFERS.match(below) or below == "vcenter/vm/console/tickets"):
             return DENIED
-    return _READ if operation.replace("_", "-") in READING_ACTIONS else _WRITE
+    return _READ if _only_reads(below, operation.replace("_", "-")) else _WRITE
 
 
 def action_of(query: str) -> str:

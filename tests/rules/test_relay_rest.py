@@ -25,6 +25,7 @@ READS = (
     ("POST", "/api/content/library", "action=find"),
     ("GET", "/api/appliance/local-accounts/root%40localos", ""),
     ("GET", "/api/cis/tagging/tag/urn%3Avmomi%3ATag", ""),
+    ("GET", "/api/vcenter/vm/vm-1/guest/identity", ""),
     ("GET", "/api/vcenter/trusted-infrastructure/trust-authority-hosts/h/kms/", ""),
 )
 CHANGES = (
@@ -38,6 +39,10 @@ CHANGES = (
     ("POST", "/api/vcenter/vm/vm-1/console/tickets", ""),
     ("POST", "/api/content/library/item/download-session/1", "action=keep-alive"),
     ("POST", "/rest/com/vmware/content/library/item/updatesession/file", "~action=add"),
+    # With a name and a password for the guest, which the service account would try out.
+    ("POST", "/api/vcenter/vm/vm-1/guest/processes", "action=list"),
+    ("POST", "/rest/vcenter/vm/vm-1/guest/environment/PATH", "~action=get"),
+    ("POST", "/api/vcenter/vm/vm-1/guest/filesystem/files", "action=list"),
     # What a query says of the verb, nobody has to believe.
     ("GET", "/api/vcenter/vm", "action=delete"),
     ("GET", "/rest/vcenter/vm", "~method=POST"),
@@ -221,6 +226,8 @@ def test_operations_of_json_rpc_are_judged_by_service_and_name() -> None:
         ("com.vmware.vcenter.VM", "list", Kind.STATELESS, True),
         ("com.vmware.cis.tagging.tag_association", "list_attached_tags", Kind.STATELESS, True),
         ("com.vmware.vcenter.vm.power", "start", Kind.STATELESS, False),
+        ("com.vmware.vcenter.vm.guest.identity", "get", Kind.STATELESS, True),
+        ("com.vmware.vcenter.vm.guest.processes", "list", Kind.STATELESS, False),
         ("com.vmware.vcenter.vm.console.tickets", "create", Kind.STATELESS, False),
         ("com.vmware.content.library.item.update_session", "create", Kind.STATELESS, False),
         ("com.vmware.content.library.item.downloadsession.File", "list", Kind.STATELESS, True),
