@@ -1,4 +1,4 @@
-"""Prints the methods of this release of pyVmomi to which a password or an address is given, as JSON.
+"""Prints the methods of this pyVmomi to which a password or an address is given, as JSON.
 
 For each name the paths in its parameters, some levels deep, at which one stands.
 """

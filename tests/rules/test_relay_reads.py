@@ -50,7 +50,7 @@ def test_readers_may_ask_of_a_host_that_the_vcenter_has() -> None:
 @pytest.mark.peer
 @pytest.mark.parametrize("version", PYVMOMI)
 def test_the_vendor_s_methods_that_take_a_password_are_none_that_read(version: str) -> None:
-    run = [present(interpreter(version)), "-W", "ignore", TAKE_SECRETS]
+    run = (present(interpreter(version)), "-W", "ignore", TAKE_SECRETS)
     found = json.loads(subprocess.run(run, check=True, capture_output=True, timeout=60).stdout)
     assert {"Login", "QueryConnectionInfo", "AddHost_Task"} <= set(found)
     assert {name: found[name] for name in found if name in READING | READING_SERVICES} == {}
