@@ -13,7 +13,12 @@ from sessiongate.errors import (
 from sessiongate.rules.lockout import Policy
 from sessiongate.rules.pace import Rate
 from sessiongate.secret import Secret
-from sessiongate.service.manager_clients import ManagerCaller, ManagerClients, VerifiedAccount
+from sessiongate.service.manager_clients import (
+    LOOKS,
+    ManagerCaller,
+    ManagerClients,
+    VerifiedAccount,
+)
 from sessiongate.store.embedded.manager_tokens import MemoryManagerTokens
 from sessiongate.store.manager_port import StoredToken
 from sessiongate.testing import T0, FakeClock
@@ -151,16 +156,26 @@ async def test_sec_22_guesses_that_look_like_an_accounts_are_verified_at_a_bound
     await guess(case, "head.claims.guess")
     before = case.verified
     refused = 0
-    for number in range(100):
+    for number in range(2 * LOOKS.count):
         with pytest.raises((BadCredentials, LockedOut)) as raised:
             await case.identify(f"head.claims.{number}")
         refused += raised.type is LockedOut
-    assert case.verified - before == 100 - refused == 10
+    assert case.verified - before == 2 * LOOKS.count - refused == LOOKS.count
     with pytest.raises(LockedOut):
         await case.identify(RENEWED)
     await case.identify(JWT)
     case.seconds += 1
     await case.identify(RENEWED)
+
+
+async def test_sec_22_a_script_that_forges_keeps_no_neighbour_s_new_token_out(case: Case) -> None:
+    await guess(case, "head.claims.guess")
+    for second in range(10):
+        for number in range(100):
+            with pytest.raises(BadCredentials):
+                await case.identify(f"head.claims.{second}.{number}")
+        assert (await case.identify(RENEWED)).name.startswith("prod/")
+        case.seconds += 61
 
 
 async def test_an_account_that_was_verified_is_not_verified_again_for_a_minute(case: Case) -> None:
@@ -181,7 +196,7 @@ async def test_a_known_token_that_is_good_no_more_is_a_guess(case: Case) -> None
     for _ in range(ATTEMPTS):
         with pytest.raises(BadCredentials):
             await case.identify(JWT)
-    for _ in range(10):
+    for _ in range(LOOKS.count):
         with pytest.raises(BadCredentials):
             await case.identify(JWT)
     with pytest.raises(LockedOut):
