@@ -36,9 +36,9 @@ _VERIFIED_FOR = 60.0
 """Seconds for which one is not verified again."""
 
 LOOKS = Rate(200, 1)
-"""How often tokens that are new are verified for an address that is locked: at 60 µs for one that is
-forged, one hundredth of a processor. Fewer, and whoever forges as fast as a script can keeps the new
-tokens of those behind the same address out.
+"""How often tokens that are new are verified for an address that is locked: at 60 µs for one that
+is forged, one hundredth of a processor. Fewer, and whoever forges as fast as a script can keeps the
+new tokens of those behind the same address out.
 """
 
 LONGEST = 32 * 1024
