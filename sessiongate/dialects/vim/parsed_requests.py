@@ -79,13 +79,13 @@ class Polls(_Kept[VimRequest]):
 
         What it says that no other one of its kind will say is not kept: nobody's password is.
         """
-        if (request.is_filled and request.operation_id) or request.body in self:
+        if request.is_filled or request.body in self:
             return
         if request.carriers or request.asserted:
             return
         if not request.operation_id and not has_secret(request.arguments.values()):
             self.put(request.body, request)
-        if not request.is_filled and len(request.body) <= LONGEST:
+        if len(request.body) <= LONGEST:
             made = shape_of(request)
             if made is not None:
                 self._shapes.put(*made)

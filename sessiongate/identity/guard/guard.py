@@ -149,10 +149,14 @@ class Guard:
         # No await from here to the flight, see the class.
         key = self._verified.key(self.name, _spelled(name, account), password, version)
         principal = self._verified.get(key)
-        if principal is not None and not await self._is_locked_by(key, name, address):
+        further = self._verified.counted(key) - {name}
+        if principal is not None and not (further and await self._is_any_locked(further, address)):
             self.hits += 1
-            await self._clear(key, name, address)
-            await self._welcome(key, self._verified.counted(key) | {name}, address)
+            # Only where this process has seen a failure: a login let in so costs nothing else.
+            if self._verified.has_failed(key, address):
+                await self._clear(key, name, address)
+            if self._verified.is_new(key, address):
+                await self._welcome(key, self._verified.counted(key) | {name}, address)
             return principal
         flight = self._flights.get(key)
         while flight is not None and self._each_login:
@@ -226,24 +230,21 @@ class Guard:
     async def _version_of(self, account: Account) -> str:
         return await self._names.version_of(account) if self._names else ""
 
-    async def _is_locked_by(self, key: bytes, name: str, address: str) -> bool:
-        """Whether a further name is locked against which this credential was counted.
+    async def _is_any_locked(self, further: frozenset[str], address: str) -> bool:
+        """Whether one of the further names is locked against which this credential was counted.
 
         It would else be guessed at under another name of the same person, without end.
         """
-        for further in self._verified.counted(key) - {name}:
-            if await self._tries.is_locked(further, address, self._clock.now()):
+        for name in further:
+            if await self._tries.is_locked(name, address, self._clock.now()):
                 return True
         return False
 
     async def _clear(self, key: bytes, name: str, address: str) -> None:
         """Forget what failed from here, as after any right password.
 
-        Only where this process has seen a failure: a login let in by what was verified costs
-        nothing else. Somebody who has just taken the last try is no reason to refuse.
+        Somebody who has just taken the last try is no reason to refuse.
         """
-        if not self._verified.has_failed(key, address):
-            return
         attempt = Attempt(self._tries, address, self._clock)
         try:
             with suppress(LockedOut):

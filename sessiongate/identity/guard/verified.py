@@ -57,12 +57,11 @@ class VerifiedCredentials:
 
     def key(self, provider: str, name: str, password: Secret, version: str = "") -> bytes:
         """What this credential is known by. Of no use without this process's secret."""
-        parts: list[bytes] = []
-        for text in (provider, name, password.reveal(), version):
-            # Each with its length before it: ("ab", "c") and ("a", "bc") must differ.
-            data = text.encode("utf-8", "surrogatepass")
-            parts += (len(data).to_bytes(8, "big"), data)
-        return blake2b(b"".join(parts), key=self._secret, digest_size=_DIGEST_BYTES).digest()
+        said = password.reveal()
+        # Each with its length: ("ab", "c") and ("a", "bc") must differ.
+        lengths = f"{len(provider)} {len(name)} {len(said)} "
+        data = (lengths + provider + name + said + version).encode("utf-8", "surrogatepass")
+        return blake2b(data, key=self._secret, digest_size=_DIGEST_BYTES).digest()
 
     def get(self, key: bytes) -> Principal | None:
         """Who was verified with it, None if nobody was or too long ago."""

@@ -114,7 +114,8 @@ class SqliteStore:
         writer = self._writer
         record = self._table.add(session, caps)
         try:
-            await self._write(writer, schema.ADD, schema.session_row(session))
+            self._mark(writer)
+            await writer.write(schema.ADD, schema.session_row(session))
         except BaseException:
             # Refused, or the caller has gone: nobody has the token, so no session may be left.
             self._table.drop(record)
