@@ -60,11 +60,13 @@ def read_ordinary(raw: bytes) -> Head | None:
         return None
     if len(host) > _LONGEST_HOST or not _is_host(host):
         return None
-    length, connection = named.get("content-length", "0"), named.get("connection")
+    connection, length = named.get("connection"), named.get("content-length")
     keep_alive = True if connection is None else _KEEPS.get(connection)
-    if keep_alive is None or not length.isdecimal() or len(length) > _LONGEST_LENGTH:
+    if keep_alive is None:
+        return None
+    if length is not None and not (length.isdecimal() and len(length) <= _LONGEST_LENGTH):
         return None
     method, path, query = asked
-    size = len(raw)
-    takes = size + HEADER_COST * len(found)
-    return Head(method, path, query, [*named.items()], int(length), keep_alive, size, takes)
+    size, takes = len(raw), len(raw) + HEADER_COST * len(found)
+    body = 0 if length is None else int(length)
+    return Head(method, path, query, [*named.items()], body, keep_alive, size, takes)

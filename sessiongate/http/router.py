@@ -119,14 +119,13 @@ class Routes:
         if found is None or not _LOOKED_AT.isdisjoint(dict(request.headers)):
             return None
         route, nowait = found
-        current.set(RequestId())
         try:
             reply = nowait(request)
         except Exception as error:  # noqa: BLE001 - the server's last net
+            current.set(RequestId())  # only here, as the handler itself writes no line
             _log.error("unforeseen error", path=route.path, **traced(error))
-            reply = route.refuse(request, None)
-        finally:
             current.set(None)  # what the connection says next is of no request
+            reply = route.refuse(request, None)
         if reply is not None:
             self._requests[route.dialect, reply.status] += 1
         return reply

@@ -57,6 +57,8 @@ class Sessions:
     ) -> None:
         self._store = store
         self._use_nowait = use_nowait_of(store)
+        self.in_process = self._use_nowait is not None
+        """Whether sessions are checked without waiting: whether `check_nowait` may be called."""
         self.roles = roles
         self._clock = clock
         self._journal = journal
@@ -134,13 +136,8 @@ class Sessions:
         """The live session of this token, with this call counted; None if there is none."""
         return self._store.use(token.digest(), self._clock.now())
 
-    @property
-    def in_process(self) -> bool:
-        """Whether sessions are checked without waiting: whether `check_nowait` may be called."""
-        return self._use_nowait is not None
-
     def check_nowait(self, token: Secret) -> Session | None:
-        """As `check`, where sessions are at hand."""
+        """As `check`, where sessions are `in_process`."""
         if self._use_nowait is None:
             raise RuntimeError("this store is to be waited for")
         return self._use_nowait(token.digest(), self._clock.now())

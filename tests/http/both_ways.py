@@ -30,7 +30,7 @@ class BothWays:
             assert (quick.undelivered, quick.download, quick.cut) == (None, None, None)
             assert (quick.close, quick.date) == (reply.close, reply.date)
             assert (copy.vouched, copy.upstream) == (request.vouched, request.upstream)
-            assert logged == logged_waiting
+            assert logged == logged_waiting == [], "there is no request id without waiting"
         else:
             assert not logged
             assert copy.vouched is False

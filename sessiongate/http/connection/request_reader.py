@@ -94,8 +94,8 @@ class RequestReader(UploadReader):
             finally:
                 self._advancing = False
             at = self._at
-            done = at is _BUSY or (at is _IDLE and not (self._paused or self._eof))
-            if done and not (buffer.rest or held.head or held.body):
+            goes_on = at is _BUSY or (at is _IDLE and not (self._paused or self._eof))
+            if goes_on and not (buffer.rest or held.head or held.body):
                 return
         else:
             buffer.add(data)

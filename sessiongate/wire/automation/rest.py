@@ -5,14 +5,13 @@ vendor's pages on session management, and what its clients need (docs/wire.md).
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 
 import msgspec
 
 from sessiongate import errors
 from sessiongate.session import Session
 from sessiongate.wire.query import read_query
-from sessiongate.wire.times import moment
+from sessiongate.wire.times import milliseconds
 
 API_SESSION = "/api/session"
 REST_SESSION = "/rest/com/vmware/cis/session"
@@ -173,13 +172,9 @@ def session_info(session: Session) -> dict[str, str]:
     """What `get` tells of a session: the name as typed at login, and two times."""
     return {
         "user": session.login_name,
-        "created_time": _milliseconds(session.login_at),
-        "last_accessed_time": _milliseconds(session.active_at),
+        "created_time": milliseconds(session.login_at),
+        "last_accessed_time": milliseconds(session.active_at),
     }
-
-
-def _milliseconds(when: datetime) -> str:
-    return f"{moment(when)[:-4]}Z"
 
 
 def is_get_action(query: str) -> bool:
