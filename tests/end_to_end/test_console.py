@@ -408,6 +408,8 @@ def test_an_address_that_is_taken_is_gone_on_without_unless_it_was_asked_for(
             asked.start()
 
 
+@pytest.mark.peer
+@pytest.mark.slow
 def test_the_first_of_several_workers_has_it_and_shows_what_is_at_all(
     redis: Redis, tmp_path: Path
 ) -> None:

@@ -38,16 +38,21 @@ def name_of(path: Path) -> str:
 
 def tree_of(path: Path) -> ast.Module:
     """The file as Python reads it."""
-    return _trees()[path]
+    folder = next(one for one in (PACKAGE, CLIENT, TESTS) if path.is_relative_to(one))
+    return _trees(folder)[path]
 
 
 @cache
-def _trees() -> Mapping[Path, ast.Module]:
-    """All files at once, and kept: to look for garbage in them takes longer than to read them."""
-    files = [path for folder in (PACKAGE, CLIENT, TESTS) for path in python_files(folder)]
+def _trees(folder: Path) -> Mapping[Path, ast.Module]:
+    """All its files at once, and kept: to look for garbage in them takes longer than to read them.
+
+    Not those of the other folders: the client's tests ask for the client's few alone.
+    """
     gc.disable()
     try:
-        trees = {path: ast.parse(path.read_text("utf-8"), name_of(path)) for path in files}
+        trees = {
+            path: ast.parse(path.read_text("utf-8"), name_of(path)) for path in python_files(folder)
+        }
         for tree in trees.values():
             _nodes_of(tree)
     finally:

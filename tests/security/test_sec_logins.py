@@ -399,6 +399,7 @@ def seconds_of_a_hash() -> float:
     return min(spans)
 
 
+@pytest.mark.slow
 def test_sec_76_an_owner_logs_in_while_one_address_floods(make_server: MakeServer) -> None:
     """Each login of the owner is hashed, and none is told to come back: eight of ten once were.
 
@@ -420,6 +421,7 @@ def test_sec_76_an_owner_logs_in_while_one_address_floods(make_server: MakeServe
 NETWORKS = 64
 
 
+@pytest.mark.slow
 def test_sec_76_who_was_here_before_and_who_is_new_get_in_while_networks_flood(
     make_server: MakeServer,
 ) -> None:

@@ -176,7 +176,7 @@ import pytest
 
 
 @pytest.mark.sessiongate(tls=False)
-@pytest.mark.parametrize("number", range(200))
+@pytest.mark.parametrize("number", range(60))
 def test_it(sessiongate, number):
     ci = sessiongate.users["ci"]
     pair = base64.b64encode(f"{ci.name}:{ci.password}".encode()).decode()
@@ -196,7 +196,7 @@ def test_four_workers_have_a_server_each_and_leave_nothing(tmp_path: Path) -> No
     (tmp_path / "conftest.py").write_text(_LEFT)
     code, told = run(tmp_path, "-n", "4", seconds=300)  # on two processors
     assert code == 0, told
-    assert "200 passed" in told
+    assert "60 passed" in told
     assert len(list(tmp_path.glob("port-*"))) == 4
     found = [json.loads(one.read_text()) for one in tmp_path.glob("left-*.json")]
     assert len(found) == 4

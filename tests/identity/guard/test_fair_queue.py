@@ -176,6 +176,7 @@ def test_sec_76_a_known_address_is_next_however_many_strangers_there_are(hostile
     assert crowd.refused > hostile, "the queue was full all the while"
 
 
+@pytest.mark.slow
 @each(("hostile", "seed"), [*((120, seed) for seed in range(3)), (250, 0)])
 def test_sec_76_a_newcomer_is_served_no_later_than_each_of_them_once(
     hostile: int, seed: int
@@ -185,6 +186,7 @@ def test_sec_76_a_newcomer_is_served_no_later_than_each_of_them_once(
     crowd.turns_until(newcomer, most=hostile + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hostile", [120, 250])
 def test_sec_76_a_newcomer_is_next_where_the_others_had_their_turn(hostile: int) -> None:
     crowd = Admission(strangers(hostile))
@@ -194,6 +196,7 @@ def test_sec_76_a_newcomer_is_next_where_the_others_had_their_turn(hostile: int)
         assert crowd.turns_until(at(f"newcomer {number}", known=False), most=2) <= 2
 
 
+@pytest.mark.slow
 def test_sec_76_addresses_of_one_network_share_what_it_has() -> None:
     """Two hundred of one network that never had a turn, and one of another."""
     crowd = Admission(strangers(200, network="192.0.2.0/24"))
