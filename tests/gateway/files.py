@@ -267,7 +267,7 @@ class Stand:
     def at_rest(self) -> bool:
         """Whether nothing is under way, and everything was given back."""
         taken = any(lease.calls or lease.used_by for lease in self.pool.leases)
-        slots = (self.transfers._slots, self.transfers._slots_of_strangers)
+        slots = (self.transfers._slots, self.transfers._strangers)
         return not (taken or self.transfers.under_way or any(one.taken for one in slots))
 
     def break_upstream(self) -> None:
@@ -275,8 +275,13 @@ class Stand:
         for line in list(self.exchange._connections):
             line.discard()
 
-    async def peer(self, data: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
+    async def peer(
+        self, data: bytes = b"", host: str = "127.0.0.1"
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection from this address, on which this is sent."""
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.port, limit=1 << 20, local_addr=(host, 0)
+        )
         self.writers.append(writer)
         writer.write(data)
         return reader, writer

@@ -6,5 +6,5 @@
 and asks the store for both. `long_polls` have `poll_slots`; what takes long to read is in a
 `parse_queue`; `large_replies` go on as they come; `teardown` follows where a session ends. Beside
 `/sdk` are `side_relay` with `rest_calls`, `service_calls` and those of a ZVM, `zerto_calls`;
-`transfers` of files, and `tickets`; `public_answers` are for anybody.
+`transfers` of files, with `stranger_slots`, and `tickets`; `public_answers` are for anybody.
 """

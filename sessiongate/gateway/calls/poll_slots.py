@@ -18,6 +18,11 @@ class PollSlots:
         self._of: Counter[Person] = Counter()
         self.taken = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for theirs."""
+        return self._of.total() - self.taken
+
     async def take(self, person: Person) -> None:
         """Have a slot, to be given back. Raises Overloaded where there is none in time."""
         if self._of[person] >= self._most_of_one:

@@ -23,6 +23,7 @@ from sessiongate.errors import (
 from sessiongate.gateway.calls.call import CallRecord
 from sessiongate.gateway.calls.checkouts import Checkout
 from sessiongate.gateway.calls.poll_slots import PollSlots
+from sessiongate.gateway.calls.stranger_slots import CountedBody, StrangerSlots
 from sessiongate.gateway.leases.lease import Lease
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.standing import Standing
@@ -106,7 +107,7 @@ class Transfers:
         self._touch_at = 0.0
         self._slots = PollSlots(rules.transfers, rules.queue_time)
         strangers = max(1, rules.transfers // _SHARE_OF_STRANGERS)
-        self._slots_of_strangers = PollSlots(strangers, rules.queue_time)
+        self._strangers = StrangerSlots(strangers, rules.queue_time)
         self._under_way: dict[Transfer, None] = {}
         self._logged_hosts: set[str] = set()
         self._touching: set[asyncio.Task[None]] = set()
@@ -154,6 +155,7 @@ class Transfers:
 
     def tidy(self, now: float) -> None:
         """A transfer is use of its session for as long as it lasts. To be called once a second."""
+        self._strangers.tidy(now)
         if now < self._touch_at:
             return
         self._touch_at = now + _TOUCH
@@ -179,11 +181,13 @@ class Transfers:
     async def _take_slot(self, transfer: "Transfer") -> None:
         session = transfer.session
         if session is None:
-            slots, person = self._slots_of_strangers, Person("", transfer.wanted.address)
-        else:
-            slots, person = self._slots, Person(session.provider, session.principal)
-        await slots.take(person)
-        transfer.held.callback(slots.give_back, person)
+            address = transfer.wanted.address
+            await self._strangers.take(transfer, address)
+            transfer.held.callback(self._strangers.give_back, transfer, address)
+            return
+        person = Person(session.provider, session.principal)
+        await self._slots.take(person)
+        transfer.held.callback(self._slots.give_back, person)
 
     async def _open(self, transfer: "Transfer") -> None:
         """Send it, and have the head of the reply. A read is sent again where that failed."""
@@ -264,7 +268,8 @@ class Transfers:
         transfer.sent = True
         if wanted.upload is None:
             return await self._exchange.open(ask, within=within)
-        return await self._exchange.send(ask, wanted.upload, within=within, gap=within)
+        upload = CountedBody(wanted.upload, transfer)
+        return await self._exchange.send(ask, upload, within=within, gap=within)
 
     @property
     def _gap(self) -> float:
@@ -294,6 +299,8 @@ class Transfer:
         self.held = ExitStack()
         """What is given back when it is over."""
         self.headers: Headers = ()
+        self.moved = 0
+        """Bytes of both bodies that have gone through."""
         self._record = record
         self._tokens = tokens
         self._task = asyncio.current_task()
@@ -354,6 +361,7 @@ class Transfer:
         try:
             async with aclosing(self._tokens.passed(self._reply.pieces(self._gap))) as pieces:
                 async for piece in pieces:
+                    self.moved += len(piece)
                     part = piece if self._cut is None else self._cut[0].of(piece)
                     if part:
                         yield part

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from sessiongate.gateway.calls.stranger_slots import WINDOW
 from sessiongate.session import Ended
 from tests.gateway.files import RULES, TICKET, Stand, reply, stand
 from tests.until import PATIENCE, until
@@ -127,6 +128,29 @@ async def test_strangers_have_a_part_of_the_places_and_one_address_half_of_it(
     await stood.peer(asked(FILE, ada))
     await until(lambda: len(stood.server.got) == 2)
     stood.server.answers.set()
+
+
+async def test_uploads_of_strangers_that_stand_still_make_room_for_who_waits(stood: Stand) -> None:
+    begun = asked(NFC, "Transfer-Encoding: chunked").replace(b"GET", b"PUT") + b"5\r\nhello\r\n"
+    still = [(await stood.peer(begun, f"127.0.0.{one}"))[0] for one in (2, 3)]
+    await until(lambda: len(stood.server.got) == 2)
+    stood.server.files[NFC] = b"abc"
+    reader, _ = await stood.peer(asked(NFC))
+    await until(lambda: stood.transfers._strangers._slots.waiting == 1)
+    for seconds in (0.0, WINDOW):
+        assert len(stood.server.got) == 2
+        stood.transfers.tidy(seconds)
+    async with asyncio.timeout(PATIENCE):
+        assert b" 200 " in await reader.readuntil(b"\r\n")
+    assert stood.transfers.under_way < 3
+    ended, others = await asyncio.wait(
+        [asyncio.create_task(one.read()) for one in still],
+        timeout=PATIENCE,
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+    assert len(ended) == 1
+    for one in others:
+        one.cancel()
 
 
 async def test_one_user_has_half_of_the_places(stood: Stand) -> None:
