@@ -181,9 +181,8 @@ class Transfers:
     async def _take_slot(self, transfer: "Transfer") -> None:
         session = transfer.session
         if session is None:
-            address = transfer.wanted.address
-            await self._strangers.take(transfer, address)
-            transfer.held.callback(self._strangers.give_back, transfer, address)
+            await self._strangers.take(transfer, transfer.wanted.address)
+            transfer.held.callback(self._strangers.give_back, transfer, transfer.wanted.address)
             return
         person = Person(session.provider, session.principal)
         await self._slots.take(person)
