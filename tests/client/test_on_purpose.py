@@ -36,7 +36,7 @@ def gate(one: Gate) -> Gate:
     return one
 
 
-def session_at(gate: Gate, dialect: str = "rest") -> VsphereSession:
+def session_at(gate: Gate, dialect: str = "rest", answered: float = ANSWERED) -> VsphereSession:
     """A session that waits for nothing in earnest."""
     return VsphereSession(
         gate.url,
@@ -44,16 +44,16 @@ def session_at(gate: Gate, dialect: str = "rest") -> VsphereSession:
         gate.users["ci"].password,
         dialect=dialect,
         ca=gate.ca,
-        read_timeout=ANSWERED,
+        read_timeout=answered,
         wait=lambda _seconds: None,
     )
 
 
-def asked(session: VsphereSession) -> str:
+def asked(session: VsphereSession, answered: float = ANSWERED) -> str:
     """What comes of a request: a status, or what is raised."""
     try:
         url = session.url("/api/vcenter/vm")
-        with requests.get(url, auth=session.auth, verify=session.ca, timeout=ANSWERED) as reply:
+        with requests.get(url, auth=session.auth, verify=session.ca, timeout=answered) as reply:
             return str(reply.status_code)
     except SessionError as error:
         return type(error).__name__
@@ -236,20 +236,20 @@ def test_a_flaky_network(gate: Gate) -> None:
 
 
 def test_a_hundred_threads_with_one_expired_session_log_in_once(gate: Gate) -> None:
-    with session_at(gate) as session:
-        assert asked(session) == "200"
+    with session_at(gate, answered=PATIENCE) as session:
+        assert asked(session, PATIENCE) == "200"
         before = logins(gate)
         with gate.fault("session.expire"), ThreadPoolExecutor(100) as threads:
-            found = list(threads.map(lambda _: asked(session), range(100)))
+            found = list(threads.map(lambda _: asked(session, PATIENCE), range(100)))
         assert set(found) == {"200"}
         assert logins(gate) - before == 1
         assert len(gate.sessions()) == 1
 
 
 def test_a_refused_password_is_sent_once_by_a_hundred_threads(gate: Gate) -> None:
-    with session_at(gate) as session, gate.fault("login.refuse") as placed:
+    with session_at(gate, answered=PATIENCE) as session, gate.fault("login.refuse") as placed:
         with ThreadPoolExecutor(100) as threads:
-            found = list(threads.map(lambda _: asked(session), range(100)))
+            found = list(threads.map(lambda _: asked(session, PATIENCE), range(100)))
         assert set(found) == {"LoginRefused"}
         assert (placed.hits, logins(gate)) == (1, 1)
         with pytest.raises(LoginRefused):

@@ -150,6 +150,14 @@ def cost(work: Callable[[], object]) -> float:
     return min(took)
 
 
+def is_dearer(work: Callable[[], object], than: Callable[[], object], times: float) -> bool:
+    """Whether it costs so many times as much, each time that this is tried.
+
+    Who else uses the machine may take more from the one than from the other, but not each time.
+    """
+    return all(cost(work) >= times * cost(than) for _ in range(3))
+
+
 MIB = 1 << 20
 PRINT = "-tp-40-3F-9A-11-0C-3D-77-1B-40-5F"
 """How tickets of one server end."""
@@ -179,8 +187,9 @@ async def test_sec_73_what_others_write_makes_no_search_long(text: str) -> None:
     body = text.encode() * (MIB // len(text))
     assert not tokens.found_in(other)
     assert not tokens.found_in(body)
-    plain = cost(lambda: tokens.found_in(other))
-    assert cost(lambda: tokens.found_in(body)) < TIMES_DEARER * plain
+    assert not is_dearer(
+        lambda: tokens.found_in(body), lambda: tokens.found_in(other), TIMES_DEARER
+    )
 
 
 def test_sec_73_keys_of_many_sessions_are_replaced_in_one_search() -> None:
@@ -194,8 +203,9 @@ def test_sec_73_keys_of_many_sessions_are_replaced_in_one_search() -> None:
     key = b"52a67ed8-0f0b-1714-0042-86a177fc5100"
     body = (b"x" * 9000 + key) * 100
     assert tokens.cleaned(body, "-", "-") == body.replace(key, PLACEHOLDER_KEY.encode())
-    plain = cost(lambda: tokens.found_in(other))
-    assert cost(lambda: tokens.cleaned(body, "-", "-")) < TIMES_DEARER * plain
+    assert not is_dearer(
+        lambda: tokens.cleaned(body, "-", "-"), lambda: tokens.found_in(other), TIMES_DEARER
+    )
 
 
 @each("leases", [1, 40])

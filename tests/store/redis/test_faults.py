@@ -33,6 +33,7 @@ from tests.peers.ports import free_port
 from tests.peers.redis import Cluster, Redis, Watched
 from tests.peers.relay import Relay
 from tests.store.redis.outlasting import answered
+from tests.until import PATIENCE
 
 pytestmark = pytest.mark.peer
 
@@ -41,10 +42,13 @@ BOUND = 1.0
 
 
 @asynccontextmanager
-async def opened(url: str, *, cache: bool = False) -> AsyncIterator[RedisStore]:
-    settings = RedisSettings(parse_redis(url), cache=cache, timeout=timedelta(seconds=BOUND))
+async def opened(
+    url: str, *, cache: bool = False, bound: float = BOUND
+) -> AsyncIterator[RedisStore]:
+    """A store that takes what is not answered within `bound` for an outage, once it is open."""
+    settings = RedisSettings(parse_redis(url), cache=cache, timeout=timedelta(seconds=bound))
     store = RedisStore(settings, LIMITS)
-    await store.start()
+    await answered(store.start)
     try:
         yield store
     finally:
@@ -295,7 +299,7 @@ async def test_a_cluster_moves_its_slots_under_way(tmp_path: Path) -> None:
     if why := peer.missing():
         pytest.skip(why)
     with Cluster(tmp_path) as own:
-        async with opened(own.url) as store:
+        async with opened(own.url, bound=PATIENCE) as store:
             sessions = [a_session() for _ in range(10)]
             for one in sessions:
                 await store.add(one, NO_CAPS)
@@ -410,13 +414,13 @@ async def test_a_row_that_cannot_be_read_is_that_sessions_trouble_alone(
     """As one of a later release is. All lists were refused, and no session was reaped any more."""
     async with Client(port=own.port) as client:
         await client.flushall()
-    async with opened(own.url) as store:
+    async with opened(own.url, bound=PATIENCE) as store:
         bad, good = a_session(), a_session()
         await store.add(bad, NO_CAPS)
         await store.add(good, NO_CAPS)
         async with Client(port=own.port) as client:
             await client.set(f"sg:s:{bad.digest.hex()}", found)
-            async with opened(own.url) as other:
+            async with opened(own.url, bound=PATIENCE) as other:
                 await other.add(torn := a_session(), NO_CAPS)
             await client.delete(f"sg:s:{torn.digest.hex()}")
             await client.sadd(f"sg:s:{torn.digest.hex()}", "another kind")
