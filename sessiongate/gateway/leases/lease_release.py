@@ -68,15 +68,18 @@ class LeaseRelease:
         await self._logouts.end(lease.id, lease.session)
 
     async def gone(self, lease: Lease) -> None:
-        """Its row is in the store no longer: another process has done with it, or it is lost."""
+        """Its row is in the store no longer: another process has done with it, or it is lost.
+
+        A row that has come back since is this process's to remove, as a lost one is.
+        """
         try:
-            lost = await self._rows.is_lost(lease.id)
-        except Unavailable:  # perhaps it is, and one more logout does no harm
-            lost = True
-        if lost:
-            self._is_lost(lease)
-        else:
+            last = await self._rows.release(lease.id, despite_homes=self._stopping)
+        except Unavailable:  # perhaps it is lost, and one more logout does no harm
+            last = None
+        if last is False:
             self._events.left_to_others(lease.id)
+        else:
+            self._is_lost(lease)
 
     def _is_lost(self, lease: Lease) -> None:
         """Nobody else will log it out: soon, when nothing goes by it."""

@@ -192,11 +192,11 @@ class StoredLeases:
         try:
             uses = await self.look()
             use = uses.get(lease_id)
-            if use is None:
-                return not await self.is_lost(lease_id)
-            if not use.instances - {self.instance}:
+            if use is not None and not use.instances - {self.instance}:
                 await self._hold(row, f"{_KEPT}{self._opened_as}")
-            await self._users.detach(lease_id, self.instance, ends=False)
+            left = await self._users.detach(lease_id, self.instance, ends=False)
+            if use is None:
+                return left is not None
             self.kept += 1
         except StoreUnavailable as error:  # so the next start logs it out
             _log.warning("a lease could not be kept", lease=lease_id, why=str(error))
@@ -316,10 +316,6 @@ class StoredLeases:
         if last is False:
             self._known.pop(lease_id, None)
         return last
-
-    async def is_lost(self, lease_id: str) -> bool:
-        """Whether the store has lost the row of a lease, so that nobody else logs it out."""
-        return await self._users.detach(lease_id, self.instance) is None
 
     async def clients(self, lease_id: str) -> list[str]:
         """Whose home it is, by the keys of their sessions."""

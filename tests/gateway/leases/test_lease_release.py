@@ -61,8 +61,8 @@ class There:
 class Case:
     """One process of several."""
 
-    def __init__(self) -> None:
-        self.users = LeaseUserTable()
+    def __init__(self, users: LeaseUserTable | None = None) -> None:
+        self.users = users or LeaseUserTable()
         self.rows = Rows(self.users)
         self.there = There()
         ids = iter(range(100))
@@ -199,6 +199,45 @@ async def test_what_another_process_has_had_done_with_is_neither_lost_nor_logged
     assert lines == []
 
 
+async def test_the_token_of_a_lease_that_another_process_has_removed_is_forgotten(
+    case: Case,
+) -> None:
+    lease = await case.lease()
+    await case.users.beat("there", FAR)
+    assert await case.users.attach(lease.id, "there") is LeaseState.OPEN
+    await case.rows.remove(lease.id)  # the other one has seen that the upstream has ended it
+    await case.release.gone(lease)
+    for _ in range(3):
+        await case.second()
+    assert case.there.ended == []
+    assert not case.shows(lease)
+
+
+async def test_a_row_that_was_gone_and_is_back_is_logged_out_when_nothing_goes_by_it(
+    case: Case,
+) -> None:
+    """Who lets go of it as the last one ends it: it is ENDING, so that nobody else will."""
+    lease = await case.lease()
+    lease.used_by["k1"] = 1
+    await case.release.gone(lease)
+    await case.second()
+    assert case.there.ended == []
+    lease.used_by.clear()
+    await case.second()
+    assert case.there.ended == [TOKEN.format(0)]
+    assert await case.rows.all() == []
+    assert not case.shows(lease)
+
+
+async def test_a_row_that_comes_back_while_it_is_kept_is_left_to_the_next_start() -> None:
+    case = Case(users=Late())
+    lease = await case.lease()
+    await case.release.keep(lease)
+    assert case.users.uses[lease.id].state is LeaseState.OPEN
+    assert case.users.uses[lease.id].instances == set()
+    assert case.there.ended == []
+
+
 async def test_what_takes_nobody_new_has_no_user_more(case: Case) -> None:
     """It may come to that between the look at it and its use."""
     lease = await case.lease()
@@ -210,6 +249,13 @@ async def test_what_takes_nobody_new_has_no_user_more(case: Case) -> None:
     assert await other.another(SERVICE, ()) is None
     assert users.uses[lease.id].instances == {"here"}
     assert users.uses[lease.id].state is LeaseState.RETIRED
+
+
+class Late(LeaseUserTable):
+    """Leases are back only when somebody has looked."""
+
+    async def look(self) -> list[LeaseUse]:
+        return []
 
 
 class Retiring(LeaseUserTable):
