@@ -313,3 +313,28 @@ def test_the_page_has_an_example_of_each_client(tmp_path: Path, client: str) -> 
 
 def test_the_clients_are_those_that_people_have() -> None:
     assert set(CLIENTS) == {"httpx", "pyvmomi", "curl", "govc"}
+
+
+REWRITTEN = """
+import sys
+
+import pytest
+
+pytest.register_assert_rewrite("sessiongate")
+
+
+def test_imports(sessiongate):
+    import sessiongate.testing.sessions
+    rewritten = {n for n in sys.modules if n.startswith("sessiongate.")
+        and type(sys.modules[n].__spec__.loader).__module__.startswith("_pytest.")}
+    assert "sessiongate.testing.sessions" in rewritten
+    assert not any(n.startswith(("sessiongate.app", "sessiongate.service")) for n in rewritten)
+"""
+
+
+def test_a_server_is_imported_without_the_rewriting_of_asserts(tmp_path: Path) -> None:
+    """Installed from a wheel, all of it is marked for that. What a test imports itself still is."""
+    (tmp_path / "test_it.py").write_text(REWRITTEN, encoding="utf-8")
+    code, said = run(tmp_path)
+    assert code == 0, said
+    assert "1 passed" in said
