@@ -7,11 +7,15 @@ from contextlib import aclosing
 from typing import cast
 
 from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
-from sessiongate.upstream.reply_reader import ReplyReader
+from sessiongate.upstream.reply_reader import KEPT_HEADS, KeptHead, ReplyReader
+from sessiongate.wire.http import Answer
 
 # Bytes of a body that are held while nobody takes them: reading stops above the first, and goes on
 # below the second.
 FULL, _ROOM = 256 * 1024, 64 * 1024
+
+NEVER = -1
+"""Bytes of an answer that may come at once, where none may."""
 
 _BROKE = "the connection broke before its reply was whole"
 
@@ -104,6 +108,13 @@ class UpstreamConnection(asyncio.Protocol):
         if reply is None or (self._once and reply.is_whole):
             self.discard()
             return
+        if reply.at_once >= 0 and (kept := reply.take_at_once(data)) is not None:
+            self._reply = None
+            if kept.keep_alive and not (self.lost or self._once):
+                self._freed(self)
+            else:
+                self.discard()
+            return
         if not reply.take_in(data) or (self._once and reply.is_whole):
             return
         self._reply = None
@@ -161,12 +172,21 @@ class IncomingReply:
     Raises OutcomeUnknown wherever it breaks: the request was sent.
     """
 
-    __slots__ = ("_connection", "_news", "_paused", "_pieces", "broken", "held", "reader")
+    __slots__ = (
+        *("_connection", "_news", "_paused", "_pieces", "_reader", "_to_head", "answer", "at_once"),
+        *("broken", "held"),
+    )
 
-    def __init__(self, connection: UpstreamConnection, *, to_head: bool) -> None:
+    def __init__(
+        self, connection: UpstreamConnection, *, to_head: bool, at_once: int = NEVER
+    ) -> None:
+        """`at_once` is the most bytes of a body that its `answer` may have; NEVER for no answer."""
         self._connection = connection
-        self.reader = ReplyReader(to_head=to_head)
-        """Reads it: what it says of the head is for who asks often."""
+        self._reader: ReplyReader | None = None
+        self._to_head = to_head
+        self.at_once = NEVER if to_head else at_once
+        self.answer: Answer | None = None
+        """All of it, where it has come in one piece, by a head that was read before."""
         self._pieces: deque[bytes] = deque()
         self.held = 0
         """Bytes of the body that are here."""
@@ -174,6 +194,14 @@ class IncomingReply:
         self.broken = ""
         """Why it will not come whole; "" for nothing known."""
         self._news: asyncio.Future[None] | None = None
+
+    @property
+    def reader(self) -> ReplyReader:
+        """Reads it, unless all of it is there at once."""
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = ReplyReader(to_head=self._to_head)
+        return reader
 
     @property
     def status(self) -> int:
@@ -285,8 +313,21 @@ class IncomingReply:
 
     # What the connection calls.
 
+    def take_at_once(self, data: bytes) -> KeptHead | None:
+        """Have the `answer`, where this is all of it, by the head that was kept; else None, and
+        nothing is done.
+        """
+        end = data.find(b"\r\n\r\n") + 4
+        kept = KEPT_HEADS.get(data[:end])
+        if kept is None or kept.length != len(data) - end or kept.length > self.at_once:
+            return None
+        self.answer = Answer(kept.status, kept.headers, data[end:])
+        self._wake_reader()
+        return kept
+
     def take_in(self, data: bytes) -> bool:
         """Read what came. Says whether nothing more is to come, since it is whole or broken."""
+        self.at_once = NEVER
         reader = self.reader
         try:
             pieces = reader.feed(data)

@@ -106,12 +106,18 @@ class Exchange:
         """
         data = self._write_request(ask)
         connection = self._idle.pop() if self._idle else await self._connect_logged()
-        reply, goes_on = IncomingReply(connection, to_head=ask.method == "HEAD"), False
-        reader, is_whole = reply.reader, False
+        at_once = largest if enough is None else min(largest, enough)
+        reply = IncomingReply(connection, to_head=ask.method == "HEAD", at_once=at_once)
+        is_whole = goes_on = False
         connection.send(data, reply)
         if within is not None:
             self._deadlines.put(reply, within.total_seconds(), connection.loop)
         try:
+            await reply.wait_for_data()
+            if (answer := reply.answer) is not None:  # as nearly all are
+                is_whole = True
+                return answer
+            reader = reply.reader
             while not reader.status:
                 await reply.wait_for_data()
             part = enough if reader.status == 200 else None

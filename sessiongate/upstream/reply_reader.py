@@ -60,7 +60,7 @@ class Broken(StrEnum):
     CUT = "it stops before its end"
 
 
-class _Head(NamedTuple):
+class KeptHead(NamedTuple):
     """A head by which a reply ends with its length."""
 
     status: int
@@ -69,7 +69,7 @@ class _Head(NamedTuple):
     keep_alive: bool
 
 
-KEPT_HEADS: dict[bytes, _Head] = {}
+KEPT_HEADS: dict[bytes, KeptHead] = {}
 """By their bytes; the oldest leave first."""
 
 
@@ -233,7 +233,7 @@ class ReplyReader:
         elif lengths:
             self.length = self._left = int(lengths[0])
             self.done = not self._left
-            _keep(raw, _Head(status, headers, self.length, self.keep_alive))
+            _keep(raw, KeptHead(status, headers, self.length, self.keep_alive))
         else:
             self.keep_alive = False  # it goes on until the connection ends
 
@@ -258,7 +258,7 @@ class ReplyReader:
         return pieces
 
 
-def _keep(raw: bytes, head: _Head) -> None:
+def _keep(raw: bytes, head: KeptHead) -> None:
     """Keep a head that may come again, and names nothing that could be a secret."""
     if len(raw) > _LONGEST_HEAD_KEPT or not _NO_SECRETS.issuperset(dict(head.headers)):
         return
