@@ -45,6 +45,7 @@ COUNTERS: Mapping[str, str] = {
     "sessiongate_store_cache_hits_total": "Checks answered by this process's cache of the store.",
     "sessiongate_store_cache_misses_total": "Checks that the cache could not answer.",
     "sessiongate_store_losses_total": "Times that Redis had lost everything that was kept in it.",
+    "sessiongate_store_partial_losses_total": "Times that Redis had lost its mark, and not all.",
     "sessiongate_verified_cache_hits_total": "Logins that needed no hash.",
 }
 """Counters without labels that parts keep themselves."""

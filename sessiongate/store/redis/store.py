@@ -87,7 +87,7 @@ class RedisStore:
             self._cache_sync = CacheSync(calls, self._keys, self._limits)
             await self._cache_sync.start(self._servers.lines, timeout)
         forget = self._cache_sync.cache.clear if self._cache_sync is not None else lambda: None
-        self._losses = Losses(calls, self._keys.mark, self._servers.name, forget)
+        self._losses = Losses(calls, self._keys, self._servers.name, forget)
         await self._losses.start()
         return seen if seen > EPOCH else None
 
@@ -329,6 +329,7 @@ class RedisStore:
         counts = {} if self._cache_sync is None else self._cache_sync.cache.counts()
         if self._losses is not None:
             counts["sessiongate_store_losses_total"] = self._losses.count
+            counts["sessiongate_store_partial_losses_total"] = self._losses.partial
         return counts
 
     @property
