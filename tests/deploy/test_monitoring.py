@@ -112,6 +112,15 @@ def test_the_check_of_queries_sees() -> None:
     assert unknown_in("sum by (le) (sessiongate_login_seconds_bucket)") == []
 
 
+def test_every_alert_leads_to_the_table_of_what_to_do() -> None:
+    base = "https://github.com/sessiongate/sessiongate/blob/main/docs/operations.md"
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = page.partition("\n## When an alert fires\n")[2]
+    for rule in alerts():
+        assert rule["annotations"]["runbook_url"] == f"{base}#when-an-alert-fires"
+        assert re.search(rf"\b{rule['alert'].removeprefix('Sessiongate')}\b", table), rule["alert"]
+
+
 def test_every_name_on_the_page_is_published() -> None:
     assert named_in(METRICS_PAGE.read_text(encoding="utf-8")) <= KNOWN.keys() | everything().keys()
 
