@@ -1,6 +1,6 @@
 """A store in memory that fails where it is told to, or first lets a test have its way."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 
 from sessiongate.errors import StoreUnavailable
@@ -11,12 +11,16 @@ from sessiongate.testing import LIMITS
 
 
 class FakeStore(MemoryStore):
-    """Operations in `away` are outages; before one that is in `before`, that is awaited."""
+    """Operations in `away` are outages; before one that is in `before`, that is awaited.
+
+    `listed` is awaited when a list has handed out the last of its sessions, and not yet ended.
+    """
 
     def __init__(self, limits: Limits = LIMITS) -> None:
         super().__init__(limits)
         self.away: set[str] = set()
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
+        self.listed: Callable[[], Awaitable[None]] | None = None
 
     async def _begin(self, operation: str) -> None:
         if (first := self.before.get(operation)) is not None:
@@ -27,6 +31,13 @@ class FakeStore(MemoryStore):
     async def add(self, session: Session, caps: Caps) -> None:
         await self._begin("add")
         await super().add(session, caps)
+
+    async def list(self, now: datetime) -> AsyncIterator[Session]:
+        await self._begin("list")
+        async for session in super().list(now):
+            yield session
+        if self.listed is not None:
+            await self.listed()
 
     async def search(self, search: SessionSearch, now: datetime) -> FoundSessions:
         await self._begin("search")
@@ -41,6 +52,10 @@ class FakeStore(MemoryStore):
         if "use" in self.away:
             raise StoreUnavailable("the disk is gone")
         return super().use_nowait(digest, now)
+
+    async def find(self, key: str, now: datetime) -> Session | None:
+        await self._begin("find")
+        return await super().find(key, now)
 
     async def end(self, key: str) -> Session | None:
         await self._begin("end")

@@ -29,7 +29,12 @@ from sessiongate.rules.accounts import Account
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, PresentedToken, Principal, Session, Ticket
+<<<<<<< HEAD
 from sessiongate.store.port import Store, use_nowait_of
+=======
+from sessiongate.store.ending_marks import EndingMarks, ending_marks_of
+from sessiongate.store.port import Store
+>>>>>>> 6ecdcea3 (Who ends somebody's sessions says so first: nothing that rests on them opens one meanwhile)
 
 R = TypeVar("R", bound=Callable[..., Awaitable[Any]])
 
@@ -170,6 +175,11 @@ class FaultyStore:
     def heed(self, there_are_rules: bool) -> None:
         """Ask whether a check meets a fault from now on, or no longer."""
         self.use = self._use if there_are_rules else self._inner.use
+
+    @property
+    def ending_marks(self) -> EndingMarks | None:
+        """Those of the store itself."""
+        return ending_marks_of(self._inner)
 
     async def _rotten(self) -> None:
         return None

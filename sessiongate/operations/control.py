@@ -248,8 +248,7 @@ class Control:
         if user is not None:
             wanted = parse_account(user).canonical
             return await self._sessions.end_all_of(wanted, Ended.TERMINATED, by)
-        keys = [session.key async for session in self._sessions.list()]
-        return sum([await self._sessions.end(key, Ended.TERMINATED, by) for key in keys])
+        return await self._sessions.end_all(Ended.TERMINATED, by)
 
 
 async def _of_pools(pools: Pools, request: Request, parts: list[str], by: str) -> object:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+import structlog
 
 from sessiongate.audit.event import Event
 from sessiongate.audit.journal import Journal
@@ -29,7 +30,10 @@ from sessiongate.files import open_own, read_own
 from sessiongate.identity.guard.overlapping import OverlappingChanges
 from sessiongate.identity.port import Dated, IdentityProvider, Refreshable
 from sessiongate.rules.accounts import Account, parse_account
+from sessiongate.service.endings import MOST_PASSES, EndingsUnderWay
 from sessiongate.session import Ended, Person, Principal, Session
+
+_log = structlog.get_logger("sessiongate.service")
 
 # Within so long a running server has noticed a changed user, and the store has a later time.
 _NOTICED = timedelta(seconds=5)
@@ -45,6 +49,11 @@ class FindsAccounts(Protocol):
 
 class LiveSessions(Protocol):
     """What has to be known of sessions here."""
+
+    @property
+    def endings(self) -> EndingsUnderWay:
+        """Whose sessions are being ended."""
+        ...
 
     def on_open(self, tell: Callable[[Session], None]) -> None:
         """Call `tell` with each session that this process opens."""
@@ -151,15 +160,26 @@ class AccountChanges:
             await self._end_sessions_of(person, self._looked_at)
 
     async def _end_sessions_of(self, person: Person, looked_at: datetime | None) -> None:
-        """End the sessions opened before `looked_at` or here; all, where that is None."""
+        """End the sessions opened before `looked_at` or here; all, where that is None.
+
+        What is opened here from now on is by the new record.
+        """
         ours = {key for _, key in self._opened}
-        keys = [
-            one.key
-            async for one in self._sessions.list()
-            if (one.provider, one.principal) == person
-            and (looked_at is None or one.login_at < looked_at or one.key in ours)
-        ]
-        await self._sessions.end_each(keys, Ended.USER_CHANGED)
+        async with self._sessions.endings.of(person):
+            for _ in range(MOST_PASSES):
+                since = {key for _, key in self._opened} - ours
+                keys = [
+                    one.key
+                    async for one in self._sessions.list()
+                    if (one.provider, one.principal) == person
+                    and one.key not in since
+                    and (looked_at is None or one.login_at < looked_at or one.key in ours)
+                ]
+                if not keys:
+                    break
+                await self._sessions.end_each(keys, Ended.USER_CHANGED)
+            else:
+                _log.warning("sessions that were to end come again and again", user=person.name)
         self._pending.discard(person)
         await self._journal.happened(
             "account changed", subject=person.name, provider=person.provider

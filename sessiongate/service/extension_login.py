@@ -59,9 +59,16 @@ class Extensions:
             if client.upstream:
                 raise NotSupported("extensions do not log in where an upstream is meant")
             principal = self._identify(key, client, by_subject_name)
-            return await self._logins.login_as(
-                principal, client, locale, typed=key, how="extension", extension=True
-            )
+            with self._logins.meanwhile() as changed:
+                return await self._logins.login_as(
+                    principal,
+                    client,
+                    locale,
+                    changed=changed,
+                    typed=key,
+                    how="extension",
+                    extension=True,
+                )
         except SessionGateError as error:
             known = error.of_somebody(PROVIDER, key) if key in self._registered else error
             await self._journal.refused("extension", key, client, known)

@@ -4,7 +4,8 @@ from sessiongate.audit.journal import IMPERSONATED, Journal
 from sessiongate.errors import BadCredentials, NoPermission, NoSession, SessionGateError
 from sessiongate.rules import access
 from sessiongate.service.logins import Logins
-from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.service.endings import RestsUpon
+from sessiongate.service.sessions import Objection, Opened, Sessions, TakenBack
 from sessiongate.session import Client, Ended, Person, Principal, Session
 
 
@@ -38,16 +39,8 @@ class Impersonation:
         if actor.upstream:  # what a user may do there, our roles do not say
             raise NoPermission(access.IMPERSONATE_USER)
         chosen = self._logins.locale_of(locale)
-        subject = await self._session_of(await self._logins.person(name, actor.provider))
-        if subject is None:
-            raise BadCredentials("no live session of that user")
-        if not access.may_become(
-            self._sessions.privileges(actor), self._sessions.privileges(subject)
-        ):
-            raise NoPermission(access.IMPERSONATE_USER)
-        opened = await self._sessions.open_session(
-            "impersonation", Principal.of(subject), client, chosen, typed=subject.login_name
-        )
+        with self._sessions.endings.heeded() as upon:
+            opened = await self._open(actor, name, client, chosen, upon)
         was = None
         try:
             was = await self._sessions.take_out(actor.key, Ended.LOGOUT)
@@ -57,12 +50,43 @@ class Impersonation:
                 await self._sessions.end(opened.session.key, Ended.UNCLAIMED)
         if was is None:
             raise NoSession("the session ended before it could become another user's")
-        self._journal.acted(actor, IMPERSONATED, subject.principal)
+        self._journal.acted(actor, IMPERSONATED, opened.session.principal)
         await self._journal.ended(actor, Ended.LOGOUT)
         return opened
+
+    async def _open(
+        self, actor: Session, name: str, client: Client, locale: str, upon: RestsUpon
+    ) -> Opened:
+        """The session that the caller's becomes."""
+        subject = await self._session_of(await self._logins.person(name, actor.provider))
+        if subject is None:
+            raise BadCredentials("no live session of that user")
+        if not access.may_become(
+            self._sessions.privileges(actor), self._sessions.privileges(subject)
+        ):
+            raise NoPermission(access.IMPERSONATE_USER)
+        return await self._sessions.open_session(
+            "impersonation",
+            Principal.of(subject),
+            client,
+            locale,
+            typed=subject.login_name,
+            objection=_stays(upon, Principal.of(actor).person),
+        )
 
     async def _session_of(self, person: Person) -> Session | None:
         async for session in self._sessions.list():
             if session.principal == person.name and person.provider in ("", session.provider):
                 return session
         return None
+
+
+def _stays(upon: RestsUpon, actor: Person) -> Objection:
+    """Objects where the sessions of either user are being ended."""
+
+    async def objection(session: Session) -> TakenBack | None:
+        if not await upon.is_ending(Principal.of(session).person, actor):
+            return None
+        return TakenBack(Ended.UNCLAIMED, BadCredentials("the sessions of that user have ended"))
+
+    return objection

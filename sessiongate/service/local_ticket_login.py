@@ -9,7 +9,7 @@ or as the oldest of too many.
 import asyncio
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -34,7 +34,7 @@ from sessiongate.secret import Secret
 from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Opened, Sessions
 from sessiongate.service.tickets import TICKET_LIFE
-from sessiongate.session import Client, Principal, Ticket
+from sessiongate.session import Client, Person, Principal, Ticket
 from sessiongate.store.port import TicketStore
 
 # Marks a password as a ticket, so that ordinary logins need no look-up in the ticket table.
@@ -142,7 +142,8 @@ class LocalLogin:
         if offer is None or not (password.reveal().startswith(_MARK) and _may_read(client)):
             return None
         try:
-            return await self._redeem(offer, user_name, password, client, locale)
+            with self._logins.meanwhile() as changed:
+                return await self._redeem(offer, user_name, password, client, locale, changed)
         except SessionGateError as error:
             await self._journal.refused(_REDEEM, user_name, client, error)
             raise
@@ -154,6 +155,7 @@ class LocalLogin:
         password: Secret,
         client: Client,
         locale: str | None,
+        changed: Collection[Person],
     ) -> Opened:
         # What may fail without the ticket comes before it is used up.
         self._logins.locale_of(locale)
@@ -166,7 +168,9 @@ class LocalLogin:
         if taken is None or principal is None or principal.name != taken.subject:
             refused = BadCredentials("the local ticket is unknown, used, expired or another user's")
             raise refused.of_somebody(*principal.person) if principal is not None else refused
-        return await self._logins.login_as(principal, client, locale, typed=user_name, how=_REDEEM)
+        return await self._logins.login_as(
+            principal, client, locale, changed=changed, typed=user_name, how=_REDEEM
+        )
 
 
 def _write(folder: Path, ticket: Secret) -> Path:

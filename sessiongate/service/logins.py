@@ -4,6 +4,8 @@ Which provider decides is chosen before the password is looked at (`identity.rou
 somebody may try, its guard knows. Each refusal is written down here.
 """
 
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from time import perf_counter
 
 from sessiongate.audit.journal import Journal
@@ -15,8 +17,8 @@ from sessiongate.rules.locale import choose
 from sessiongate.rules.token import HEX, TokenForm
 from sessiongate.secret import Secret
 from sessiongate.service.account_changes import AccountChanges
-from sessiongate.service.sessions import Opened, Sessions
-from sessiongate.session import Client, Ended, Person, Principal
+from sessiongate.service.sessions import Objection, Opened, Sessions, TakenBack
+from sessiongate.session import Client, Ended, Person, Principal, Session
 
 
 class Logins:
@@ -64,11 +66,14 @@ class Logins:
             with self._changes.meanwhile() as changed:
                 principal = await guard.authenticate(account, password, client.origin)
                 opened = await self._sessions.open_session(
-                    "login", principal, client, chosen, typed=name, form=form
+                    "login",
+                    principal,
+                    client,
+                    chosen,
+                    typed=name,
+                    form=form,
+                    objection=_unchanged(changed),
                 )
-                if principal.person in changed:
-                    await self._sessions.end(opened.session.key, Ended.USER_CHANGED)
-                    raise BadCredentials("the account changed during the login")
         except SessionGateError as error:
             await self._journal.refused("login", name, client, error, shown=principal)
             raise
@@ -95,19 +100,31 @@ class Logins:
         client: Client,
         locale: str | None,
         *,
+        changed: Collection[Person],
         typed: str,
         how: str,
         extension: bool = False,
     ) -> Opened:
         """Open a session for a principal whom somebody else has vouched for.
 
-        Raises InvalidLocale, and as `Sessions.open_session` does. Writes no refusal down: that is
+        `changed` are the accounts that change since before that (`meanwhile`): of such a one no
+        session stays. Raises BadCredentials then, InvalidLocale, and as `Sessions.open_session` does. Writes no refusal down: that is
         for the caller.
         """
         chosen = self.locale_of(locale)
         return await self._sessions.open_session(
-            how, principal, client, chosen, typed=typed, extension=extension
+            how,
+            principal,
+            client,
+            chosen,
+            typed=typed,
+            extension=extension,
+            objection=_unchanged(changed),
         )
+
+    def meanwhile(self) -> AbstractContextManager[Collection[Person]]:
+        """The accounts that change while a login is under way, for `login_as`."""
+        return self._changes.meanwhile()
 
     def locale_of(self, asked: str | None) -> str:
         """The locale of a client that asks for this one, or for none. Raises InvalidLocale."""
@@ -131,3 +148,15 @@ class Logins:
             return Person("", account.canonical)
         found = await guard.find(account)
         return Person(guard.name, found.name if found is not None else guard.name_of(account))
+
+
+def _unchanged(changed: Collection[Person]) -> Objection:
+    """Objects where the account is among those that have changed meanwhile."""
+
+    async def objection(session: Session) -> TakenBack | None:
+        if Person(session.provider, session.principal) not in changed:
+            return None
+        error = BadCredentials("the account changed during the login")
+        return TakenBack(Ended.USER_CHANGED, error)
+
+    return objection

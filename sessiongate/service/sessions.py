@@ -9,22 +9,32 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import msgspec
+import structlog
 
 from sessiongate.audit.event import NO_DETAILS, EventDetails
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
-from sessiongate.errors import EndNotWritten, NoPermission, StoreUnavailable
+from sessiongate.errors import EndNotWritten, NoPermission, SessionGateError, StoreUnavailable
 from sessiongate.rules import access
 from sessiongate.rules.locale import message_locale
 from sessiongate.rules.token import GUID_BYTES, HEX, TokenForm, guid
 from sessiongate.secret import Secret
+from sessiongate.service.endings import EVERYBODY, MOST_PASSES, EndingsUnderWay
 from sessiongate.service.undelivered import Undelivered
+<<<<<<< HEAD
 from sessiongate.session import CONSOLE, Caps, Client, Ended, Principal, Session
 from sessiongate.store.port import SessionStore, use_nowait_of
+=======
+from sessiongate.session import CONSOLE, Caps, Client, Ended, Person, Principal, Session
+from sessiongate.store.ending_marks import ending_marks_of
+from sessiongate.store.port import SessionStore
+>>>>>>> 6ecdcea3 (Who ends somebody's sessions says so first: nothing that rests on them opens one meanwhile)
 from sessiongate.store.search import FoundSessions, SessionSearch, revision_of, searched
 
 # Names and agents come from clients. vSphere's own columns are shorter; nobody reads further.
 _LONGEST_AGENT = 512
+
+_log = structlog.get_logger("sessiongate.service")
 
 # Sessions that are ended at once: they share their commits to the disk.
 _TOGETHER = 100
@@ -40,6 +50,19 @@ class Opened(msgspec.Struct):
     session: Session
     token: Secret
     undelivered: Callable[[], None]
+
+
+class TakenBack(msgspec.Struct, frozen=True):
+    """Why a session that the store has already must not be: what it rests upon is no longer so."""
+
+    reason: Ended
+    """What the audit has as its end."""
+    error: SessionGateError
+    """What the client is told."""
+
+
+Objection = Callable[[Session], Awaitable[TakenBack | None]]
+"""Asked once the store has a new session: what speaks against it by now, None for nothing."""
 
 
 class Sessions:
@@ -65,6 +88,7 @@ class Sessions:
         self._caps = caps
         self._random = random
         self.undelivered = Undelivered(self.end)
+        self.endings = EndingsUnderWay(ending_marks_of(store), clock)
         self._tell_opened: list[Callable[[Session], None]] = []
         self._tell_ended: list[Callable[[Session, Ended], None]] = []
 
@@ -89,14 +113,17 @@ class Sessions:
         locale: str,
         *,
         typed: str,
+        objection: Objection,
         form: TokenForm = HEX,
         extension: bool = False,
     ) -> Opened:
         """Open a session for somebody who has shown to be this principal.
 
         `how` is what the audit calls the way in, `typed` the name as it was given there, `form`
-        how the dialect's tokens look. Raises NoPermission (somebody without any privilege),
-        CapReached or StoreUnavailable.
+        how the dialect's tokens look. `objection` is what the way in has to say once the session
+        can be found by whoever ends it: that it was opened for something that is no longer so.
+        Then it is taken back, and the error of that is raised. Raises NoPermission (somebody
+        without any privilege), CapReached or StoreUnavailable.
         """
         if not self.allows(principal):
             raise NoPermission(access.SYSTEM_VIEW)
@@ -130,6 +157,14 @@ class Sessions:
         for tell in self._tell_opened:
             tell(session)
         self._journal.opened(how, session)
+        try:
+            taken_back = await objection(session)
+        except BaseException:  # nobody has its token
+            self.undelivered.of(session.key)()
+            raise
+        if taken_back is not None:
+            await self.end(session.key, taken_back.reason)
+            raise taken_back.error
         return Opened(session, token, self.undelivered.of(session.key))
 
     def check(self, token: Secret) -> Awaitable[Session | None]:
@@ -201,8 +236,29 @@ class Sessions:
 
     async def end_all_of(self, principal: str, reason: Ended, by: str = "") -> int:
         """End every session of this canonical name, at all providers. How many those were."""
-        keys = [one.key async for one in self.list() if one.principal == principal]
-        return await self.end_each(keys, reason, by)
+        return await self._end_where(
+            Person("", principal), lambda one: one.principal == principal, reason, by
+        )
+
+    async def end_all(self, reason: Ended, by: str = "") -> int:
+        """End every session. How many those were."""
+        return await self._end_where(EVERYBODY, lambda _: True, reason, by)
+
+    async def _end_where(
+        self, whose: Person, fits: Callable[[Session], bool], reason: Ended, by: str
+    ) -> int:
+        """End those that fit until there are none that were opened before it began."""
+        began, count = self._clock.now(), 0
+        async with self.endings.of(whose):
+            keys = [one.key async for one in self.list() if fits(one)]
+            for _ in range(MOST_PASSES):
+                if not keys:
+                    return count
+                count += await self.end_each(keys, reason, by)
+                keys = [one.key async for one in self.list() if fits(one) and one.login_at <= began]
+        if keys:
+            _log.warning("sessions that were to end come again and again", user=whose.name)
+        return count
 
     async def end_each(
         self, keys: Sequence[str], reason: Ended, by: str = "", said: EventDetails = NO_DETAILS

@@ -58,11 +58,17 @@ class TokenLogin:
                 raise BadCredentials("the request does not carry one token")
             verifier = self._of(presented)
             how = f"token {verifier.name}"
-            vouched = await verifier.verify(presented, self._clock.now(), client.origin)
-            await self._use_up(vouched)
-            opened = await self._logins.login_as(
-                vouched.principal, client, locale, typed=vouched.typed, how=how
-            )
+            with self._logins.meanwhile() as changed:
+                vouched = await verifier.verify(presented, self._clock.now(), client.origin)
+                await self._use_up(vouched)
+                opened = await self._logins.login_as(
+                    vouched.principal,
+                    client,
+                    locale,
+                    changed=changed,
+                    typed=vouched.typed,
+                    how=how,
+                )
         except SessionGateError as error:
             # A name stands here only where an issuer that is believed has vouched for it.
             name = vouched.typed if vouched is not None else ""

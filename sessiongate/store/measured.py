@@ -13,6 +13,7 @@ from sessiongate.errors import Unavailable
 from sessiongate.rules.audit_chain import Chain
 from sessiongate.rules.lockout import Policy
 from sessiongate.session import Caps, Session, Ticket
+from sessiongate.store.ending_marks import EndingMarks, ending_marks_of
 from sessiongate.store.gateway_port import ClientBooks, LeaseUsers, UpstreamNotes
 from sessiongate.store.manager_port import ManagerTokens
 from sessiongate.store.measured_leases import (
@@ -133,6 +134,11 @@ class MeasuredStore:
     def manager_tokens(self) -> ManagerTokens:
         """Where the store keeps the tokens of the session manager's clients."""
         return MeasuredManagerTokens(self._inner.manager_tokens, self._meters)
+
+    @property
+    def ending_marks(self) -> EndingMarks | None:
+        """Where the store keeps whose sessions are being ended: seldom, and not measured."""
+        return ending_marks_of(self._inner)
 
     def books(self, upstream: str) -> ClientBooks:
         """Where the store keeps what clients have at an upstream."""

@@ -78,7 +78,9 @@ class Case:
             return (await self.house.login(name, THERE)).session
         account = parse_account(name)
         principal = await self.provider.authenticate(account, Secret(name + name))
-        opened = await self.house.sessions.open_session("login", principal, THERE, "en", typed=name)
+        opened = await self.house.logins.login_as(
+            principal, THERE, "en", changed=(), typed=name, how="login"
+        )
         return opened.session
 
     async def call(self, session: Session, verb: str = "GET", path: str = "/v1/vpgs") -> Answer:

@@ -71,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "service": WORDS
     | {"messages", "telemetry", "rules", "audit", "store.port", "store.manager_port"}
     | {
+        "store.ending_marks",
         "store.search",
         "identity.port",
         "identity.routing",
@@ -83,7 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # For dev and tests: `serve` never comes here.
     "faults": WORDS
     | {"rules", "wire", "http", "audit", "service", "store.port", "identity.guard", "telemetry"}
-    | {"config.values", "tls", "upstream", "identity.tokens.port"},
+    | {"config.values", "tls", "upstream", "identity.tokens.port", "store.ending_marks"},
     "operations": WORDS | {"holders", "telemetry", "messages", "rules", "service", "http.message"},
     "operations.console": WORDS
     | {"rules", "telemetry", "service", "http", "audit.event", "audit.journal"}

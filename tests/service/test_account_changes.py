@@ -21,6 +21,7 @@ from sessiongate.service.account_changes import (
     end_outdated,
     end_unnamed,
 )
+from sessiongate.service.endings import EndingsUnderWay
 from sessiongate.session import Ended, Person, Principal, Session
 from sessiongate.store.embedded.memory import MemoryStore
 from sessiongate.testing import T0, TICK, FakeClock, FakeIdentity, a_session
@@ -46,6 +47,7 @@ class Table:
         self.live: dict[str, Session] = {}
         self.away = False
         self._tell: list[Callable[[Session], None]] = []
+        self.endings = EndingsUnderWay(None, FakeClock())
 
     def on_open(self, tell: Callable[[Session], None]) -> None:
         self._tell.append(tell)
@@ -317,7 +319,7 @@ async def test_sec_69_whom_the_settings_name_no_more_is_written_down_as_ended(ga
     principal = Principal("robot", "robot", "robot", ("user",), "clients")
     for name in ("robot", "other"):
         one = msgspec.structs.replace(principal, name=name)
-        await gate.logins.login_as(one, CLIENT, None, typed=name, how="a test")
+        await gate.logins.login_as(one, CLIENT, None, changed=(), typed=name, how="a test")
     await gate.login("bob")
     named = ConfiguredNames(frozenset({"local"}), {"clients": {"other": ("user",)}})
     assert await end_unnamed(gate.sessions, named, None) == 1
@@ -336,7 +338,7 @@ async def started(
 
 async def opened(gate: Gate, name: str, provider: str, role: str = "user") -> None:
     principal = Principal(name, name, name, (role,), provider)
-    await gate.logins.login_as(principal, CLIENT, None, typed=name, how="a test")
+    await gate.logins.login_as(principal, CLIENT, None, changed=(), typed=name, how="a test")
 
 
 async def everybody(gate: Gate) -> None:

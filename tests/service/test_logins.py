@@ -130,8 +130,8 @@ async def test_canonical_names_and_principals(gate: Gate) -> None:
 async def test_a_principal_somebody_else_vouched_for_gets_in(gate: Gate) -> None:
     principal = Principal("key", "key", "key", ("user",), "extensions")
     opened = await gate.logins.login_as(
-        principal, CLIENT, "de", typed="key", how="extension", extension=True
+        principal, CLIENT, "de", changed=(), typed="key", how="extension", extension=True
     )
     assert (opened.session.extension, opened.session.locale) == (True, "de")
     with pytest.raises(InvalidLocale):
-        await gate.logins.login_as(principal, CLIENT, "x", typed="key", how="extension")
+        await gate.logins.login_as(principal, CLIENT, "x", changed=(), typed="key", how="extension")

@@ -83,6 +83,8 @@ class RedisKeys:
         self._gateway = book
         self.manager_tokens = f"{book}manager-tokens", f"{book}manager-token-uses"
         """Hashes: digest of a token of the session manager -> it; the same -> its last use."""
+        self.ending_marks = f"{book}endings"
+        """Hash: the name of a mark -> whose sessions are being ended, and until when at most."""
         self.message = f"{book}message"
         """The global message."""
         self._audit = f"{prefix}:{{audit}}:"

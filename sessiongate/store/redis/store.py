@@ -25,6 +25,7 @@ from sessiongate.store.redis.books import RedisBooks
 from sessiongate.store.redis.cache_sync import CacheSync
 from sessiongate.store.redis.client import RedisClients, RedisSettings
 from sessiongate.store.redis.due import DueSessions
+from sessiongate.store.redis.ending_marks import RedisEndingMarks
 from sessiongate.store.redis.lease_users import RedisLeaseUsers
 from sessiongate.store.redis.leases import RedisLeases
 from sessiongate.store.redis.listing import listed
@@ -61,6 +62,7 @@ class RedisStore:
         self._due = DueSessions(lambda: self._calls, self._keys, self._limit_args, self._forget)
         self.leases = RedisLeases(lambda: self._calls, self._keys, self._for_good)
         self.lease_users = RedisLeaseUsers(lambda: self._calls, self._keys)
+        self.ending_marks = RedisEndingMarks(lambda: self._calls, self._keys)
         self.manager_tokens = RedisManagerTokens(lambda: self._calls, self._keys, self._for_good)
 
     async def start(self) -> datetime | None:
