@@ -29,12 +29,8 @@ from sessiongate.rules.accounts import Account
 from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
 from sessiongate.session import Caps, PresentedToken, Principal, Session, Ticket
-<<<<<<< HEAD
-from sessiongate.store.port import Store, use_nowait_of
-=======
 from sessiongate.store.ending_marks import EndingMarks, ending_marks_of
-from sessiongate.store.port import Store
->>>>>>> 6ecdcea3 (Who ends somebody's sessions says so first: nothing that rests on them opens one meanwhile)
+from sessiongate.store.port import Store, use_nowait_of
 
 R = TypeVar("R", bound=Callable[..., Awaitable[Any]])
 

@@ -3,8 +3,8 @@
 from sessiongate.audit.journal import IMPERSONATED, Journal
 from sessiongate.errors import BadCredentials, NoPermission, NoSession, SessionGateError
 from sessiongate.rules import access
-from sessiongate.service.logins import Logins
 from sessiongate.service.endings import RestsUpon
+from sessiongate.service.logins import Logins
 from sessiongate.service.sessions import Objection, Opened, Sessions, TakenBack
 from sessiongate.session import Client, Ended, Person, Principal, Session
 

@@ -108,8 +108,8 @@ class Logins:
         """Open a session for a principal whom somebody else has vouched for.
 
         `changed` are the accounts that change since before that (`meanwhile`): of such a one no
-        session stays. Raises BadCredentials then, InvalidLocale, and as `Sessions.open_session` does. Writes no refusal down: that is
-        for the caller.
+        session stays. Raises BadCredentials then, InvalidLocale, and as `Sessions.open_session`
+        does. Writes no refusal down: that is for the caller.
         """
         chosen = self.locale_of(locale)
         return await self._sessions.open_session(

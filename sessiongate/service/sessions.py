@@ -21,14 +21,9 @@ from sessiongate.rules.token import GUID_BYTES, HEX, TokenForm, guid
 from sessiongate.secret import Secret
 from sessiongate.service.endings import EVERYBODY, MOST_PASSES, EndingsUnderWay
 from sessiongate.service.undelivered import Undelivered
-<<<<<<< HEAD
-from sessiongate.session import CONSOLE, Caps, Client, Ended, Principal, Session
-from sessiongate.store.port import SessionStore, use_nowait_of
-=======
 from sessiongate.session import CONSOLE, Caps, Client, Ended, Person, Principal, Session
 from sessiongate.store.ending_marks import ending_marks_of
-from sessiongate.store.port import SessionStore
->>>>>>> 6ecdcea3 (Who ends somebody's sessions says so first: nothing that rests on them opens one meanwhile)
+from sessiongate.store.port import SessionStore, use_nowait_of
 from sessiongate.store.search import FoundSessions, SessionSearch, revision_of, searched
 
 # Names and agents come from clients. vSphere's own columns are shorter; nobody reads further.

@@ -15,7 +15,6 @@ from sessiongate.session import Ended, Person
 from sessiongate.store.ending_marks import EndingMark
 from sessiongate.testing import T0, a_session
 from sessiongate.testing.sessions import NO_CAPS
-from tests.fake_store import FakeStore
 from tests.gate import CLIENT, HERE, Gate, password_of
 from tests.service.shared import SharedStore
 
