@@ -152,15 +152,19 @@ class Sessions:
         for tell in self._tell_opened:
             tell(session)
         self._journal.opened(how, session)
+        await self._take_back_where(objection, session)
+        return Opened(session, token, self.undelivered.of(session.key))
+
+    async def _take_back_where(self, objection: Objection, session: Session) -> None:
+        """Nobody has the token of this session yet, and nobody gets it where this objects."""
         try:
             taken_back = await objection(session)
-        except BaseException:  # nobody has its token
+        except BaseException:
             self.undelivered.of(session.key)()
             raise
         if taken_back is not None:
             await self.end(session.key, taken_back.reason)
             raise taken_back.error
-        return Opened(session, token, self.undelivered.of(session.key))
 
     def check(self, token: Secret) -> Awaitable[Session | None]:
         """The live session of this token, with this call counted; None if there is none."""
