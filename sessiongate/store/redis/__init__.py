@@ -7,5 +7,6 @@ form, `listing` asks for all sessions, `due` ends those whose limit has come. `c
 here, `cache_sync` writes their uses back, `end_listener` hears of ends elsewhere. `attempts` counts
 failed logins, `leases` has what the gateway opened, `lease_users` which servers use that, `books`
 what clients have in it, `notes` notes about it, `manager_tokens` what the session manager's clients
-show; `ending_marks` says whose sessions are being ended; `audit` writes the chain and `audit_reader` reads it.
+show, `ending_marks` whose sessions are being ended; `audit` writes the chain and `audit_reader`
+reads it.
 """
