@@ -203,8 +203,7 @@ class RedisStore:
 
     async def _listed(self, now: datetime, name: str | None) -> AsyncIterator[Session]:
         await self.flush()
-        judge = self._judge(self._now(now))
-        async for session in listed(self._calls, self._keys, judge, name):
+        async for session in listed(self._calls, self._keys, self._judge(self._now(now)), name):
             yield session
 
     async def change(self, session: Session) -> bool:
