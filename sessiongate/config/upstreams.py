@@ -85,7 +85,10 @@ class PoolTable(Table):
     transfers: PositiveCount = setting(
         64, "Files and consoles that are on their way at once. One user has half of them at most."
     )
-    queue: PositiveCount = setting(200, "Calls that may wait for a session.")
+    queue: PositiveCount = setting(
+        200,
+        "Calls that may wait for a session. account = service: one user has half of them at most.",
+    )
     queue_time: PositiveDuration = setting(
         "10s", "How long one may wait before its client is told to come back (503)."
     )

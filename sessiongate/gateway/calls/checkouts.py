@@ -127,7 +127,9 @@ class Checkouts:
             if not client.book.size:
                 lease = pool.take_now(client.session.key, home=False, wait=wait)
                 if lease is None:
-                    lease = await pool.take(client.session.key, home=False, wait=wait)
+                    lease = await pool.take(
+                        client.session.key, home=False, wait=wait, user=client.person
+                    )
                 return Checkout(pool, client, lease, "", wait=wait)
             await self._go_home(pool, client, entered.home)
         until = asyncio.get_running_loop().time() + pool.limits.queue_time
@@ -234,7 +236,9 @@ class Checkouts:
     ) -> Checkout | None:
         """A stay at home; None where the lease that was found is no home for this client."""
         key, name = client.session.key, self.new_stay()
-        lease = await pool.take(key, home=True, wait=wait)
+        lease = pool.take_now(key, home=True, wait=wait)
+        if lease is None:
+            lease = await pool.take(key, home=True, wait=wait, user=client.person)
         checkout = Checkout(pool, client, lease, name, wait=wait)
         try:
             entered = await self.books.enter(
@@ -263,7 +267,7 @@ class Checkouts:
         else:
             try:
                 await self._go_home(pool, client, entered.home)
-                lease = await pool.take(key, home=True, wait=wait)
+                lease = await pool.take(key, home=True, wait=wait, user=client.person)
             except BaseException:
                 pool.hold(key, 0)
                 self.background.begin(self.leave(key, name, entered.home), "end a stay")

@@ -12,13 +12,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from sessiongate.errors import NotSupported, Overloaded
+from sessiongate.errors import NotSupported
 from sessiongate.gateway.credentials.backoff import Backoff
 from sessiongate.gateway.leases.lease import TAKEN, Closer, Lease, Opener, PoolLimits, choose, load
 from sessiongate.gateway.leases.loop_clock import LoopClock
 from sessiongate.gateway.leases.opening_backoff import OpeningBackoff
 from sessiongate.gateway.leases.standing import Standing, stopping
 from sessiongate.gateway.leases.waiters import Waiter, Waiters
+from sessiongate.session import Person
 from sessiongate.telemetry.upstream_counters import UpstreamMeters
 
 _PAUSED = Standing.PAUSED
@@ -40,7 +41,8 @@ class Pool:
         tell_retired: Callable[[Lease], None] = lambda _: None,
         withheld: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`clones`: a lease is opened by another one, so that the last is kept.
+        """`clones`: it is a caller's alone, and a lease is opened by another one, so that the last
+        is kept.
 
         `backoff`: after openings that have failed. `tell_retired` is called with each that is
         retired here. So many of the limit's places are `withheld` at the moment.
@@ -55,7 +57,7 @@ class Pool:
         self._withheld = withheld
         self._leases: list[Lease] = []
         self._homes: dict[str, Lease] = {}
-        self._waiters = Waiters()
+        self._waiters = Waiters(limits.queue, shared=not clones)
         self._opening: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -151,20 +153,23 @@ class Pool:
             self.meters.pool_waits.add(0.0)
         return lease
 
-    async def take(self, client: str, *, home: bool, wait: bool = False) -> Lease:
+    async def take(
+        self, client: str, *, home: bool, wait: bool = False, user: Person | None = None
+    ) -> Lease:
         """A lease for one call, which has to be given back. `home`: the call may touch state.
 
-        `wait` is a call that waits for news: it takes no other call's place. Raises Overloaded
-        where there is none in time, and what opening one raises.
+        `wait` is a call that waits for news: it takes no other call's place. `user` is whose the
+        client is, None for one of its own. Raises Overloaded where there is none in time or too
+        many wait, of this user or of all, and what opening one raises.
         """
         if self._closed:
             raise stopping()
         lease = self.take_now(client, home=home, wait=wait)
         if lease is not None:
             return lease
-        if len(self._waiters) >= self.limits.queue:
-            raise self._full()
-        waiter = Waiter(client, home=home, wait=wait)
+        waiter = Waiter(client, user or Person("", client), home=home, wait=wait)
+        if full := self._waiters.why_full(waiter.user):
+            raise self.standing.refusal(full)
         self._waiters.add(waiter)
         self._grow()
         began = self._now()
@@ -181,11 +186,6 @@ class Pool:
                 # It stopped waiting in the moment in which it was handed one.
                 self.give_back(client, handed, wait=wait)
         return lease
-
-    def _full(self) -> Overloaded:
-        if self.standing is not Standing.OPEN:
-            return self.standing.refusal()
-        return Overloaded("too many calls wait for a session at the upstream")
 
     def give_back(self, client: str, lease: Lease, *, wait: bool = False) -> None:
         """The call has ended that took this lease."""

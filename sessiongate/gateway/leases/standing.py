@@ -14,14 +14,16 @@ class Standing(Enum):
     DRAINING = "draining"
     """No lease takes a client that has nothing in it, and none is opened."""
 
-    def refusal(self) -> Overloaded:
-        """What those are told who would need a session of it, and when to come back."""
+    def refusal(self, why_open: str = "no session at the upstream was free in time") -> Overloaded:
+        """What those are told who would need a session of it, and when to come back. `why_open`
+        is why where it was no operator.
+        """
         why, seconds = _REFUSALS[self]
-        return Overloaded(why, retry_after=seconds)
+        return Overloaded(why or why_open, retry_after=seconds)
 
 
 _REFUSALS = {
-    Standing.OPEN: ("no session at the upstream was free in time", Overloaded.retry_after),
+    Standing.OPEN: ("", Overloaded.retry_after),
     # A pause is short, such as for a restart there. Whoever comes back waits in the queue first.
     Standing.PAUSED: ("an operator has paused what goes to the upstream", 15),
     Standing.DRAINING: ("an operator has closed the upstream to new calls", 60),

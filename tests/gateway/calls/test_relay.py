@@ -12,6 +12,7 @@ from sessiongate.errors import (
     NoSession,
     NotSupported,
     OutcomeUnknown,
+    Overloaded,
     QuotaReached,
     SessionGateError,
     StoreUnavailable,
@@ -317,6 +318,32 @@ async def test_what_waits_for_a_lease_is_not_sent_once_its_session_has_ended(hou
     assert "Destroy_Task" not in house.methods()
     await case.relay.close()
     assert case.pool.leases[0].is_free
+
+
+async def test_sec_59_a_user_of_many_sessions_leaves_others_a_place_and_the_next_turn(
+    house: House,
+) -> None:
+    """Whether a call goes by any lease, or to where its client has something."""
+    case = Case(house, calls=1, queue=4)
+    carl = case.client(2)
+    await carl.view()
+    keys = [OURS.format(number) for number in range(3, 7)]
+    bobs = [Client(case, session_of(Person("local", "bob"), key)) for key in keys]
+    release = house.hold("Fetch")
+    calls = [start(bobs[0].name())]
+    await until(lambda: "Fetch" in house.methods())
+    calls += [start(bobs[1].name()), start(bobs[2].view())]
+    await until(lambda: case.pool.waiting == 2)
+    for refused in (bobs[3].name, bobs[3].view):
+        with pytest.raises(Overloaded, match="of one user"):
+            await refused()
+    calls.append(start(carl.call("CurrentTime", "ServiceInstance", "ServiceInstance")))
+    await until(lambda: case.pool.waiting == 3)
+    del house.asked[:]
+    release.set()
+    await asyncio.gather(*calls)
+    assert house.methods() == ["Fetch", "CurrentTime", "CreateContainerView"]
+    await case.relay.close()
 
 
 async def test_a_session_that_cannot_be_ended_now_is_ended_later(case: Case, house: House) -> None:

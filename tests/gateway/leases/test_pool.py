@@ -14,11 +14,16 @@ from sessiongate.gateway.leases.lease import Lease, PoolLimits
 from sessiongate.gateway.leases.pool import Pool
 from sessiongate.gateway.leases.standing import Standing
 from sessiongate.secret import Secret
+from sessiongate.session import Person
 from sessiongate.wire.vim.client import UpstreamSession, UserSession, WireForm
 from tests.each import each
 from tests.until import until
 
 SESSION = UpstreamSession(WireForm.SOAP, Secret("token"), UserSession("key", "ada", "", "en"))
+
+
+BOB = Person("local", "bob")
+CARL = Person("local", "carl")
 
 
 class Time:
@@ -196,6 +201,82 @@ async def test_sec_59_clients_have_turns_whatever_one_of_them_asks_for() -> None
     await asyncio.gather(*greedy, *others)
     assert order.count("greedy") == 20
     assert max(order.index(f"other-{number}") for number in range(3)) <= 4
+
+
+async def test_sec_59_users_have_turns_however_many_sessions_one_of_them_has() -> None:
+    pool = pool_of(Upstream(), exclusive=False, size=1, calls=1)
+    lease = await pool.take("first", home=False)
+    order: list[str] = []
+
+    async def call(client: str, user: Person) -> None:
+        got = await pool.take(client, home=False, user=user)
+        order.append(client)
+        await asyncio.sleep(0)
+        pool.give_back(client, got)
+
+    calls = [asyncio.create_task(call(f"bob-{n // 2}", BOB)) for n in range(20)]
+    await until(lambda: pool.waiting == 20)
+    calls += [asyncio.create_task(call(f"carl-{n // 2}", CARL)) for n in range(4)]
+    await until(lambda: pool.waiting == 24)
+    pool.give_back("first", lease)
+    await asyncio.gather(*calls)
+    assert order[:8] == [
+        *("bob-0", "carl-0", "bob-1", "carl-1"),
+        *("bob-2", "carl-0", "bob-3", "carl-1"),
+    ]
+    assert order[8:14] == [f"bob-{n}" for n in range(4, 10)]
+    assert order[14:] == [f"bob-{n}" for n in range(10)]  # each had one before
+
+
+async def test_sec_59_whoever_needs_another_lease_is_passed_over_and_keeps_the_turn() -> None:
+    """Users whose calls may go by any lease, and one whose state is in the other."""
+    pool = pool_of(Upstream(), exclusive=False, size=2, calls=1)
+    home = await pool.take("ada", home=True)
+    pool.hold("ada", 1)
+    any_lease = await pool.take("first", home=False)
+    users = ["ada", "bob", "carl", "dan"]
+    waiting = {name: asyncio.create_task(pool.take(name, home=False)) for name in users}
+    await until(lambda: pool.waiting == len(users))
+    pool.give_back("first", any_lease)
+    assert (await waiting["bob"]) is any_lease
+    pool.give_back("ada", home)
+    assert (await waiting["ada"]) is home
+    pool.give_back("ada", home)
+    assert (await waiting["carl"]) is home
+    pool.give_back("bob", any_lease)
+    assert (await waiting["dan"]) is any_lease
+
+
+async def test_sec_59_one_user_has_half_of_the_queue_and_others_find_a_place() -> None:
+    pool = pool_of(Upstream(), exclusive=False, size=1, calls=1, queue=4)
+    lease = await pool.take("bob-0", home=False, user=BOB)
+    calls = [asyncio.create_task(pool.take(f"bob-{n}", home=False, user=BOB)) for n in range(1, 3)]
+    await until(lambda: pool.waiting == 2)
+    with pytest.raises(Overloaded, match="of one user"):
+        await pool.take("bob-3", home=False, user=BOB)
+    calls += [asyncio.create_task(pool.take("carl", home=False, user=CARL)) for _ in range(2)]
+    await until(lambda: pool.waiting == 4)
+    with pytest.raises(Overloaded) as full:
+        await pool.take("dan", home=False)
+    assert "of one user" not in str(full.value)
+    pool.give_back("bob-0", lease)
+    assert (await calls[0]) is lease
+    calls.append(asyncio.create_task(pool.take("bob-3", home=False, user=BOB)))
+    await until(lambda: pool.waiting == 4)  # there is a place again
+    await pool.close()
+    await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def test_a_caller_has_the_queue_of_his_own_pool_alone() -> None:
+    upstream = Upstream()
+    pool = pool_of(upstream, exclusive=False, clones=True, size=1, calls=1, queue=4)
+    await pool.take("bob-0", home=False, user=BOB)
+    calls = [asyncio.create_task(pool.take(f"bob-{n}", home=False, user=BOB)) for n in range(1, 5)]
+    await until(lambda: pool.waiting == 4)
+    with pytest.raises(Overloaded):
+        await pool.take("bob-5", home=False, user=BOB)
+    await pool.close()
+    await asyncio.gather(*calls, return_exceptions=True)
 
 
 async def test_whoever_stops_waiting_loses_nothing_for_others() -> None:
