@@ -3,8 +3,10 @@
 Consoles and keep-alives ask the same question every few seconds, and their sessions travel in a
 cookie, so the bytes are those of the last time and of all who ask the same, or differ from them in
 a few texts only (`wire.vim.request_shape`), as logins do. Reading them is half of what such a call
-costs. Kept is only what a live session has asked and what was answered, or what has opened one, and
-never a secret. What is kept says what was asked, not who asked or what was answered.
+costs. Kept is only what a live session has asked and what was answered, or what has opened one. No
+secret that we read is kept, and what has opened a session only as a shape, which holds no text
+that nobody knows. A question is kept whole, with members and headers that nobody knows, if it has
+any: so what a client puts there stays in memory. What is kept says what was asked, not who asked.
 """
 
 from typing import Generic, TypeVar
@@ -77,7 +79,7 @@ class Polls(_Kept[VimRequest]):
     def keep(self, request: VimRequest) -> None:
         """Keep a request that was answered to a live session or has opened one, if it may be.
 
-        What it says that no other one of its kind will say is not kept: nobody's password is.
+        What it says that no other one of its kind will say is not kept: no secret that we read is.
         """
         if request.is_filled or request.body in self:
             return

@@ -91,8 +91,9 @@ class Losses:
 
     async def look(self) -> None:
         """Warn of a loss since the last look. Raises StoreUnavailable."""
-        told = token_hex(8), self._mark, WITNESSES, *self._witnesses
-        mark, run, left, self._witnesses = await self._calls.run(LOOK, self._keys, *told)
+        mark, run, left, self._witnesses = await self._calls.run(
+            LOOK, self._keys, token_hex(8), self._mark, WITNESSES, *self._witnesses
+        )
         before, self._mark = (self._mark, self._run), mark
         self._run = run or self._run
         if left:

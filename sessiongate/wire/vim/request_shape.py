@@ -5,12 +5,13 @@ certain to be the whole text of such an element, by looking at the bytes alone. 
 end tag there is plain ASCII without `<`, `>` and `&`; there is no comment, no CDATA and no
 declaration (`<!`); the element's name stands in the rest exactly twice, which is its start tag and
 its end tag where a parser has found it; and that parser found the same text there. So two documents
-of one shape are read alike but for these texts. No password is in a shape: what holds one that is
-not cut out, or another text that is not known to be harmless, has none.
+of one shape are read alike but for these texts. No password is in a shape: what holds a text that
+is not cut out has none, unless the text is what a member that we know says, and no secret; nor has
+what holds an attribute but types and namespaces, or a processing instruction.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -26,6 +27,13 @@ _CUT = re.compile(
 )
 _END = re.compile(rb"</(?:[^:>]*:)?([A-Za-z]+)>")
 _TAG = re.compile(rb"<[^>]*>")
+_DECLARATION = re.compile(rb"<\?xml [^<>]*\?>")
+_HARMLESS_TAG = re.compile(
+    rb"</?[\w.:-]+"
+    rb"(?:\s+(?:xmlns(?::[\w.-]+)?|type|xsi:[\w.-]+)\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'))*"
+    rb"\s*/?>"
+)
+"""A tag with types and namespaces at most, or what the schema's own attributes say."""
 _HOLE = b"\0"
 """Stands where a text was. No document that can be read has it: XML holds no NUL."""
 
@@ -82,12 +90,12 @@ def shape_of(request: VimRequest) -> tuple[bytes, RequestShape] | None:
         word = "" if is_operation else keyword(end[1].decode("ascii"))
         found = request.operation_id if is_operation else arguments.pop(word, None)
         text = said.decode("ascii")
+        if is_operation and not text.strip():  # as that of a request which has none
+            return None
         if _plain(found) != (text.strip() if is_operation else text):
             return None
         holes.append((word, isinstance(found, Secret)))
-    if has_secret(arguments.values()):
-        return None
-    if any(is_secret for _, is_secret in holes) and not _is_harmless(rest, request):
+    if has_secret(arguments.values()) or not _is_harmless(rest, request):
         return None
     operation = "" if ("", False) in holes else request.operation_id
     alike = msgspec.structs.replace(
@@ -107,6 +115,26 @@ def _plain(found: object) -> object:
 
 def _is_harmless(rest: bytes, request: VimRequest) -> bool:
     """Whether no text is left of which nobody knows what it is: it might be a password, too."""
-    known = {"", _HOLE.decode(), request.arguments.get("locale")}
+    begin = _DECLARATION.match(rest)
+    inside = rest[begin.end() :] if begin is not None else rest
+    inside = inside.replace(_HOLE, b">")  # which was cut out with the text
+    if not all(map(_HARMLESS_TAG.fullmatch, _TAG.findall(inside))):
+        return False
+    known = {"", *_texts(request.arguments.values())}
     known |= {request.target.name} if request.target is not None else set()
-    return {run.strip().decode("latin-1") for run in _TAG.split(rest)} <= known
+    return {run.strip().decode("latin-1") for run in _TAG.split(inside)} <= known
+
+
+def _texts(values: Iterable[object]) -> Iterable[str]:
+    """What members that we know say, as it is written. No secret is among it."""
+    for value in values:
+        if isinstance(value, bool):
+            yield str(value).lower()
+        elif isinstance(value, str | int):
+            yield str(value)
+        elif isinstance(value, list | tuple | frozenset):
+            yield from _texts(value)
+        elif isinstance(value, Mapping):
+            yield from _texts(value.values())
+        elif isinstance(value, msgspec.Struct):
+            yield from _texts(getattr(value, name) for name in value.__struct_fields__)

@@ -29,6 +29,8 @@ def login(name: str = "ada", password: str = "correct horse", more: str = "") ->
 
 OPERATION = "<operationID>{}</operationID>"
 
+TOKEN = "<Security><UsernameToken><Password>hunter2</Password></UsernameToken></Security>"
+
 
 def said(request: VimRequest) -> dict[str, Any]:
     """All that it says. Secrets do not compare."""
@@ -92,6 +94,11 @@ def test_sessions_and_users_that_are_asked_about_are_of_one_shape() -> None:
         document(login(), "<password>hunter2</password>"),
         document("<cloneTicket>cst-1</cloneTicket>", OPERATION.format("a"), "CloneSession"),
         document(login(), OPERATION.format("a") + OPERATION.format("b")),
+        document("", OPERATION.format("op-1") + TOKEN, "Logout"),
+        document(login(), "<auth token='hunter2'/>"),
+        document(login(), '<auth\ntoken = ">hunter2"/>'),
+        document(login(more="<?auth hunter2?>")),
+        document("", OPERATION.format("  "), "Logout"),
     ],
 )
 def test_what_might_keep_a_secret_or_another_text_has_no_shape(kept: bytes) -> None:
@@ -111,6 +118,30 @@ def test_a_text_that_cannot_be_cut_out_makes_it_another_document() -> None:
     kept = document(login())
     for password in ("", "\0", "a&amp;b", "é", "a\nb", "p" * 129):
         assert filled(kept, document(login(password=password))) is None
+
+
+@each(
+    "inside",
+    [
+        ("<operationID>{}</operationID>", ""),
+        ("", "<w><operationID>{}</operationID></w>"),
+        ("<?p operationID>{}</operationID>?>", ""),
+    ],
+)
+def test_what_is_no_operation_id_is_not_filled_in_as_one(inside: tuple[str, str]) -> None:
+    kept, other = (
+        document(inside[0].format(text), inside[1].format(text), "Logout")
+        for text in ("  ", "op-1")
+    )
+    found = filled(kept, other)
+    assert found is None or said(found) == said(read_request(other))
+
+
+def test_a_toolkits_types_and_namespaces_are_no_secrets() -> None:
+    xsi = "xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'"
+    member = f"<locale {xsi} xsi:type='xsd:string'>en</locale>"
+    kept = b'<?xml version="1.0" encoding="UTF-8"?>' + document(login(more=member))
+    assert shape_of(read_request(kept)) is not None
 
 
 PIECES = st.sampled_from(
@@ -136,7 +167,10 @@ PIECES = st.sampled_from(
     ]
 )
 TEXTS = st.sampled_from(
-    ["a", "b-1", "correct horse", " a ", "operationID", "]]", "&amp;", "é", "", "%", "\n", "a&#65;"]
+    [
+        *("a", "b-1", "correct horse", " a ", "  ", "operationID", "]]", "&amp;", "é", "", "%"),
+        *("\n", "a&#65;"),
+    ]
 )
 
 
