@@ -26,7 +26,13 @@ _LONGEST_LENGTH = 15
 
 # A server has few names and addresses; whoever makes up others has each of its own looked at.
 _is_host = lru_cache(maxsize=64)(is_host)
-_LONGEST_LINE = 128
+
+# A path of a few plain words, which is nobody's ticket or key: those of checks and of calls.
+_PLAIN_PATH = re.compile(r"/[a-z]{1,16}(?:/[A-Za-z]{1,16}){0,4}")
+_MOST_LINES = 64
+
+_lines: dict[str, tuple[str, str, str]] = {}
+"""What request lines of such a path say, and of no query."""
 
 
 def _read_line(line: str) -> tuple[str, str, str] | None:
@@ -35,19 +41,18 @@ def _read_line(line: str) -> tuple[str, str, str] | None:
     if found is None:
         return None
     method, path, query = found.groups("")
+    if _PLAIN_PATH.fullmatch(path) and "?" not in line:
+        if len(_lines) >= _MOST_LINES:
+            _lines.clear()
+        _lines[line] = method, path, query
     return method, path, query
-
-
-_remembered = lru_cache(maxsize=256)(_read_line)
 
 
 def read_ordinary(raw: bytes) -> Head | None:
     """Read a whole head, up to its empty line. None where `framing.read_head` has to."""
     text = raw.decode("latin-1")
     line, _, lines = text.partition("\r\n")
-    # A query may hold what is not to be kept.
-    kept = len(line) <= _LONGEST_LINE and "?" not in line
-    asked = _remembered(line) if kept else _read_line(line)
+    asked = _lines.get(line) or _read_line(line)
     if asked is None or " \r\n" in lines:
         return None
     found = _HEADER.findall(lines)

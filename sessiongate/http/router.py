@@ -7,13 +7,12 @@ path is `respell`'s: before the match, and for the endpoint too.
 
 from collections import Counter
 from collections.abc import Callable
-from functools import lru_cache
 
 import msgspec
 import structlog
 
 from sessiongate.errors import ForeignOrigin, Refused, SessionGateError
-from sessiongate.http.message import Handler, NoWait, Reply, Request, Streams, nowait_of
+from sessiongate.http.message import Handler, Reply, Request, Streams, nowait_of
 from sessiongate.http.objections import CAUSES, OBJECTED_TO, objection
 from sessiongate.http.refusal_headers import extra_headers
 from sessiongate.http.refusal_log import note
@@ -23,9 +22,6 @@ from sessiongate.telemetry.tracebacks import traced
 _log = structlog.get_logger("sessiongate.http")
 
 _LOOKED_AT = OBJECTED_TO | {"x-request-id", "vapi-ctx-opid"}
-
-# The longest path of which it is remembered whether it is answered without waiting.
-_REMEMBERED = 128
 
 Refuse = Callable[[Request, SessionGateError | None], Reply]
 """A refusal in a dialect's own form; None stands for an error that nobody foresaw."""
@@ -82,7 +78,12 @@ class Routes:
             else:
                 self._whole.setdefault(route.path, route)
         self._nowhere = nowhere
-        self._nowait = lru_cache(maxsize=256)(self._nowait_of)
+        # Of whole paths alone: those of a prefix may be tickets, and are not to be remembered.
+        self._nowait = {
+            path: (route, nowait)
+            for path, route in self._whole.items()
+            if (nowait := nowait_of(route.handler)) is not None and respell(path) == path
+        }
         self.streams: Streams = None
         if any(route.streams for route in routes):
             self.streams = self._streams
@@ -113,9 +114,10 @@ class Routes:
         return reply
 
     def answer_nowait(self, request: Request) -> Reply | None:
-        """As `message.NoWait`: as `__call__` answers, where the route's handler need not wait."""
-        path = request.path
-        found = self._nowait(path) if len(path) <= _REMEMBERED else None
+        """As `message.NoWait`: as `__call__` answers, where the route is of a whole path and its
+        handler need not wait.
+        """
+        found = self._nowait.get(request.path)
         if found is None or not _LOOKED_AT.isdisjoint(dict(request.headers)):
             return None
         route, nowait = found
@@ -137,14 +139,6 @@ class Routes:
             path = self._respell(path)
             route = self._whole.get(path) or self._other(path)
         return route
-
-    def _nowait_of(self, path: str) -> tuple[Route, NoWait] | None:
-        """Who answers this path without waiting, where it is spelled as it is meant."""
-        if self._respell(path) != path:
-            return None
-        route = self.route_of(path)
-        nowait = nowait_of(route.handler)
-        return None if nowait is None else (route, nowait)
 
     def _streams(self, method: str, path: str) -> bool:
         return method in self.route_of(path).streams

@@ -5,6 +5,7 @@ from random import Random
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sessiongate.http import ordinary_head
 from sessiongate.http.framing import read_head
 from sessiongate.http.ordinary_head import read_ordinary
 from tests.each import each
@@ -140,3 +141,31 @@ def test_what_clients_send_is_ordinary(raw: bytes) -> None:
 )
 def test_anything_else_is_left_to_the_full_reader(raw: bytes) -> None:
     assert read_ordinary(raw) is None
+
+
+@each(
+    "path",
+    [
+        "/nfc/52d3a1b2-0c4d-11ee-be56-0242ac120002/disk-0.vmdk",
+        "/api/session?key=5f",
+        "/api/session?",
+        "/a/" + "x" * 17,
+        "/a/b/c/d/e/f",
+        "/9",
+    ],
+)
+def test_no_address_that_may_be_a_ticket_is_remembered(path: str) -> None:
+    ordinary_head._lines.clear()
+    head = read_ordinary(f"GET {path} HTTP/1.1\r\nHost: vc1\r\n\r\n".encode())
+    assert head is not None
+    assert ordinary_head._lines == {}
+
+
+def test_what_is_remembered_of_addresses_has_a_bound() -> None:
+    ordinary_head._lines.clear()
+    words = ["a" * number + end for number in range(1, 16) for end in "bcdefgh"]
+    for word in words:
+        head = read_ordinary(f"GET /{word} HTTP/1.1\r\nHost: vc1\r\n\r\n".encode())
+        assert head is not None
+        assert head.path == f"/{word}"
+    assert 0 < len(ordinary_head._lines) <= 64

@@ -147,15 +147,16 @@ async def test_what_needs_no_waiting_is_answered_at_once_and_counted() -> None:
     counts: Counter[tuple[str, int]] = Counter()
     table = [
         Route("/here", Quick(), refuse, dialect="here"),
-        Route("/there/", Quick(), broken, any_case=True, dialect="there"),
+        Route("/there", Quick(), broken, dialect="there"),
+        Route("/tickets/", Quick(), refuse),
         Route("/slow", answering(b"slow"), refuse),
     ]
     routes = Routes(table, NOWHERE, counts)
-    for path in ("/here", "/There/x"):
+    for path in ("/here", "/there"):
         reply = routes.answer_nowait(request("GET", path))
         assert reply is not None
         assert reply.body == b"now"
-    for path in ("/here?a", "/slow", "/nowhere", "/there/" + "x" * 200):
+    for path in ("/here?a", "/slow", "/nowhere", "/tickets/52d3"):
         assert routes.answer_nowait(request("GET", path)) is None
     assert counts == {("here", 200): 1, ("there", 200): 1}
 
@@ -175,9 +176,9 @@ async def test_what_is_looked_at_first_is_not_answered_at_once(header: str) -> N
 
 
 async def test_what_nobody_foresaw_is_told_at_once_too_and_leaves_no_id_behind() -> None:
-    routes = Routes([Route("/there/", Quick(), broken)], NOWHERE)
+    routes = Routes([Route("/there", Quick(), broken)], NOWHERE)
     with capture_logs() as lines:
-        reply = routes.answer_nowait(request("POST", "/there/x", b"body"))
+        reply = routes.answer_nowait(request("POST", "/there", b"body"))
     assert reply is not None
     assert (reply.status, reply.body) == (500, b"in the dialect's form")
     assert [line["event"] for line in lines] == ["unforeseen error"]
