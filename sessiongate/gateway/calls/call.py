@@ -1,4 +1,4 @@
-"""A client's call on its way, and what is description of it when it is over.
+"""A client's call on its way, and what is told of it when it is over.
 
 Never a body, a query, or anything that could be a secret: of what clients choose, the name of the
 method and its operation id, as far as they look like such.
@@ -220,7 +220,7 @@ class LeaseRefused(Exception):
         self._answer = answer
 
     def outcome(self) -> Answer:
-        """What the client is description."""
+        """What the client is told."""
         if self._answer is None:
             raise NoSession("the session at the upstream has ended")
         return self._answer
@@ -253,7 +253,7 @@ class CallRecord:
         self._over(session, call, result, received)
 
     def failed(self, session: Session, call: CallUnderWay, error: BaseException) -> None:
-        """The client was description something else, or had left."""
+        """The client was told something else, or had left."""
         self._over(session, call, _result_of(error), 0)
         if self._audit is None:
             return
@@ -281,7 +281,7 @@ class CallRecord:
     def not_transferred(
         self, session: Session | None, what: str, error: BaseException, changed_by: str | None
     ) -> None:
-        """The client was description something else than the upstream has said, or had left."""
+        """The client was told something else than the upstream has said, or had left."""
         result = _result_of(error)
         if changed_by is not None:
             if isinstance(error, Malformed):  # of an upload, which has stopped before its end

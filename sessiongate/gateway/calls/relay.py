@@ -150,7 +150,7 @@ class Relay:
         await self._background.all_done()
 
     async def tidy(self, now: float) -> None:
-        """Forget what nobody goes on with, and end what could not be ended. SendOnce a second."""
+        """Forget what nobody goes on with, and end what could not be ended. Once a second."""
         for client in self.clients.all():
             if client.book.pages and not client.under_way:
                 await self.checkouts.tidy_pages(client)

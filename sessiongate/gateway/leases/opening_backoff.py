@@ -13,7 +13,7 @@ _log = structlog.get_logger(__name__)
 
 
 class OpeningBackoff:
-    """SessionOpener of one kind. `now` is in seconds."""
+    """When sessions of one kind may be opened, after some could not be. `now` is in seconds."""
 
     def __init__(self, now: Callable[[], float], backoff: Backoff | None = None) -> None:
         self._now = now
