@@ -31,7 +31,7 @@ _is_host = lru_cache(maxsize=64)(is_host)
 _PLAIN_PATH = re.compile(r"/[a-z]{1,16}(?:/[A-Za-z]{1,16}){0,4}")
 _MOST_LINES = 64
 
-_lines: dict[str, tuple[str, str, str]] = {}
+remembered: dict[str, tuple[str, str, str]] = {}
 """What request lines of such a path say, and of no query."""
 
 
@@ -42,9 +42,9 @@ def _read_line(line: str) -> tuple[str, str, str] | None:
         return None
     method, path, query = found.groups("")
     if _PLAIN_PATH.fullmatch(path) and "?" not in line:
-        if len(_lines) >= _MOST_LINES:
-            _lines.clear()
-        _lines[line] = method, path, query
+        if len(remembered) >= _MOST_LINES:
+            remembered.clear()
+        remembered[line] = method, path, query
     return method, path, query
 
 
@@ -52,7 +52,7 @@ def read_ordinary(raw: bytes) -> Head | None:
     """Read a whole head, up to its empty line. None where `framing.read_head` has to."""
     text = raw.decode("latin-1")
     line, _, lines = text.partition("\r\n")
-    asked = _lines.get(line) or _read_line(line)
+    asked = remembered.get(line) or _read_line(line)
     if asked is None or " \r\n" in lines:
         return None
     found = _HEADER.findall(lines)

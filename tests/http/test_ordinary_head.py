@@ -155,17 +155,17 @@ def test_anything_else_is_left_to_the_full_reader(raw: bytes) -> None:
     ],
 )
 def test_no_address_that_may_be_a_ticket_is_remembered(path: str) -> None:
-    ordinary_head._lines.clear()
+    ordinary_head.remembered.clear()
     head = read_ordinary(f"GET {path} HTTP/1.1\r\nHost: vc1\r\n\r\n".encode())
     assert head is not None
-    assert ordinary_head._lines == {}
+    assert ordinary_head.remembered == {}
 
 
 def test_what_is_remembered_of_addresses_has_a_bound() -> None:
-    ordinary_head._lines.clear()
+    ordinary_head.remembered.clear()
     words = ["a" * number + end for number in range(1, 16) for end in "bcdefgh"]
     for word in words:
         head = read_ordinary(f"GET /{word} HTTP/1.1\r\nHost: vc1\r\n\r\n".encode())
         assert head is not None
         assert head.path == f"/{word}"
-    assert 0 < len(ordinary_head._lines) <= 64
+    assert 0 < len(ordinary_head.remembered) <= 64
