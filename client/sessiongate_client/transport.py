@@ -21,7 +21,10 @@ from .wire import LARGEST_BODY, Answer, Ask
 _UNKNOWN_CA = frozenset({18, 19, 20, 21})
 """OpenSSL's codes (x509_vfy.h) for certificates of a CA that is not known here."""
 
-_WAY_OUT = "; give the file of its CA as ca, or the certificate's own SHA-256 as fingerprint"
+_WAY_OUT = (
+    "; give the file of its CA (ca, at a command --ca), or the certificate's own SHA-256"
+    " (fingerprint, --fingerprint)"
+)
 
 
 def send(

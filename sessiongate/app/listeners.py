@@ -27,6 +27,7 @@ from sessiongate.http.connection.arrivals import Arrivals
 from sessiongate.http.connection.callers import Callers
 from sessiongate.http.limits import HttpLimits
 from sessiongate.http.listening.listener import Listener, listen
+from sessiongate.http.listening.sockets import OR_ELSEWHERE
 from sessiongate.http.message import Handler, Streams
 from sessiongate.http.proxies import client_behind, is_trusted
 from sessiongate.operations.control_socket import control_address
@@ -43,8 +44,6 @@ _LAST_ANSWERS = timedelta(seconds=2)
 
 CONSOLE = "console"
 """The same of the console's."""
-
-_WAY_OUT = 'listen: another port, or "off"'
 
 _log = structlog.get_logger("sessiongate")
 
@@ -254,7 +253,8 @@ def without(setting: str, config: Config, error: ConfigError) -> str:
     table = setting.partition(".")[0]
     if config.origins.get(setting, "default") != "default":
         raise ConfigError([f"{table}.{problem}" for problem in error.problems]) from None
-    return f"{table}.{error.problems[0]}; {table}.{_WAY_OUT}"
+    problem = error.problems[0].removesuffix(OR_ELSEWHERE)
+    return f'{table}.{problem}, or set {setting} to another port or to "off"'
 
 
 def console_url(config: Config, address: str) -> str:

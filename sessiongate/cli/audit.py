@@ -18,6 +18,7 @@ import typer
 
 from sessiongate.app.build import store_kind_of, store_settings_of
 from sessiongate.audit.event import facts_of, merged_in
+from sessiongate.cli.control_client import server_nearby
 from sessiongate.cli.options import (
     ConfigOption,
     DataDirOption,
@@ -180,7 +181,7 @@ def opened(read: Config) -> Iterator[AuditReader]:
         with audit(store_settings_of(read)) as reader:
             yield reader
     except StoreUnavailable as error:
-        fail(Exit.UNREACHABLE, str(error))
+        fail(Exit.UNREACHABLE, str(error), *server_nearby(read.server.data_dir))
 
 
 def _by_time(chains: Mapping[Chain, Iterator[Link]]) -> Iterator[dict[str, object]]:

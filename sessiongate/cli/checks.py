@@ -42,6 +42,7 @@ from sessiongate.cli.output import Exit
 from sessiongate.clock import machine_time
 from sessiongate.config import Config
 from sessiongate.errors import ConfigError, StoreUnavailable
+from sessiongate.http.listening.sockets import OR_ELSEWHERE
 from sessiongate.identity.local.hashing import USUAL
 from sessiongate.identity.local.stored_hash import cost_of
 from sessiongate.identity.local.users_file import User, list_users
@@ -273,7 +274,7 @@ def _port(port: Port, running: Running | None) -> Row:
     if running is not None and not told:
         detail = f"{port.address} is in use; a server runs on this data directory"
         return Row(port.setting, "ok", detail)
-    if running is not None and port.sentence in "; ".join(
+    if running is not None and port.sentence.removesuffix(OR_ELSEWHERE) in "; ".join(
         (*running.without_operations, running.without_console)
     ):
         # Its row says the same in the same words.

@@ -96,7 +96,10 @@ def serve(
         announce(loaded, started, *upstream_lines(loaded, started), text=text)
         if examples:
             print()
-            print("In another terminal, with SG_USER and SG_PASSWORD set as init has shown them:")
+            print(
+                "In another terminal, with SG_USER and SG_PASSWORD set as they were shown when the"
+            )
+            print("first user was added:")
             recipes(loaded, started)
 
     run_server(loaded, tell, partial(read, config, data_dir, flags))

@@ -15,8 +15,8 @@ def no_user_of(upstream: str, session: Session) -> NoPermission:
     """The refusal of a session whose user is none of an upstream of callers."""
     return NoPermission(
         USE,
-        f"identity.{session.provider}: its users have no session at {upstream}, for which an"
-        f' identity table with upstream = "{upstream}" is',
+        f"identity.{session.provider}: its users have no session at {upstream}; to have one, log in"
+        f' as a user of an identity table with upstream = "{upstream}"',
     )
 
 
@@ -74,5 +74,6 @@ class RelayRules(msgspec.Struct, frozen=True):
     def _without_role(self, session: Session, *, may_read: bool) -> str:
         table, own = f"upstream.{self.upstream}", ", ".join(session.roles) or "no role"
         if may_read:
-            return f"{own}: in {table}.read_roles, which may read; to change, {table}.roles has it"
+            way_out = f"to let it change things, add the role to {table}.roles"
+            return f"{own}: in {table}.read_roles, which may only read; {way_out}"
         return f"{own}: in neither {table}.roles nor read_roles; name it there, or have another"

@@ -91,7 +91,14 @@ def test_what_an_earlier_version_has_made_is_known(name: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     "args",
-    [("sessions", "list"), ("users", "unlock", "ada"), ("users", "list")],
+    [
+        ("sessions", "list"),
+        ("users", "unlock", "ada"),
+        ("users", "list"),
+        ("leaks",),
+        ("audit", "tail"),
+        ("audit", "verify"),
+    ],
     ids=" ".join,
 )
 def test_a_server_that_runs_in_var_is_named(

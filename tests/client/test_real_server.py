@@ -146,7 +146,7 @@ def test_sec_67_whom_it_believes(server: Server, tmp_path: Path) -> None:
     wrong = ZertoSession(server.url, *USER, fingerprint="00" * 32)
     with pytest.raises(NotTrusted, match="another fingerprint"):
         wrong.current()
-    with pytest.raises(NotTrusted, match=r"give the file of its CA as ca, or .* as fingerprint"):
+    with pytest.raises(NotTrusted, match=r"its CA \(ca, at a command --ca\), or .*--fingerprint"):
         ZertoSession(server.url, *USER).current()
     both = ZertoSession(server.url, *USER, ca=server.ca, fingerprint="00" * 32)
     with pytest.raises(NotTrusted, match="another fingerprint"):

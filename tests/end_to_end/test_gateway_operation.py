@@ -1,15 +1,22 @@
 """Running a gateway: its pools by command, what it counts, and who is at the upstream."""
 
+import http.client
 import re
+import signal
 import ssl
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
 
 import pytest
 
 from tests.end_to_end.conftest import MakeServer
-from tests.end_to_end.serving import ADMIN, OPERATOR, Server, run_command
+from tests.end_to_end.serving import ADMIN, OPERATOR, Client, Server, environment, run_command
 from tests.end_to_end.test_gateway import (
     SERVICE,
     VERA,
@@ -22,7 +29,7 @@ from tests.end_to_end.test_gateway import (
 from tests.end_to_end.test_operations import OF_A_GATEWAY, ask
 from tests.end_to_end.vim_soap import SoapClient, envelope
 from tests.telemetry.families import read, value
-from tests.until import wait_until
+from tests.until import PATIENCE, wait_until
 
 __all__ = ["upstream"]
 
@@ -30,6 +37,7 @@ __all__ = ["upstream"]
 pytestmark = pytest.mark.slow
 
 WATCHED = '[admin]\nlisten = "127.0.0.1:0"\n[server]\nlisten = ["127.0.0.1:0"]'
+SOAP = {"SOAPAction": "urn:vim25/8.0.2.0", "Content-Type": "text/xml; charset=utf-8"}
 QUICKLY = '[upstream.vc1.pool]\nqueue_time = "1s"'
 
 
@@ -234,6 +242,44 @@ def test_a_check_beside_a_throw_away_gateway_asks_its_upstream(
     assert [one["result"] for one in rows] == ["ok", "note"]
     assert upstream.url in rows[0]["detail"]
     assert "by its command line" in rows[1]["detail"]
+
+
+def test_a_throw_away_gateway_in_the_background_of_a_script_ends_at_an_interrupt(
+    upstream: Server, tmp_path: Path
+) -> None:
+    """Shells have what a script starts with `&` ignore SIGINT."""
+    dev = f"{sys.executable} -m sessiongate.cli.main dev --upstream {upstream.url}"
+    started = subprocess.Popen(
+        ["sh", "-c", f"trap '' INT; exec {dev} --ca {upstream.ca} --listen 127.0.0.1:0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment({"TMPDIR": str(tmp_path)}),
+    )
+    with started:
+        assert started.stdout is not None
+        try:
+            url = ca = ""
+            for said in started.stdout:
+                if said.startswith("Listening on "):
+                    url = said.split()[-1]
+                elif said.startswith("Clients may trust "):
+                    ca = said.removeprefix("Clients may trust ").strip()
+                elif said.startswith("Gateway before "):
+                    break
+            trust = ssl.create_default_context(cafile=ca)
+            where = urlsplit(url)
+            line = http.client.HTTPSConnection(where.hostname or "", where.port, context=trust)
+            inner = "<userName>{}</userName><password>{}</password>".format(*map(escape, VERA))
+            document = envelope("Login", "SessionManager", "SessionManager", inner)
+            with closing(Client(line)) as client:
+                assert client.request("POST", "/sdk", SOAP, document).status == 200
+            assert sessions(upstream)
+            started.send_signal(signal.SIGINT)
+            assert started.wait(PATIENCE) == 0
+        finally:
+            started.kill()
+    assert not sessions(upstream)
 
 
 def test_a_check_before_there_is_anybody_names_init(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from sessiongate.app.listeners import without
 from sessiongate.app.operators.running_server import Running
 from sessiongate.app.preflight.ports import ports_of
 from sessiongate.cli.checks import port_rows
 from sessiongate.config import load
+from sessiongate.errors import ConfigError
 from tests.end_to_end.conftest import MakeServer
 from tests.end_to_end.many import operations_of, shared_settings
 from tests.end_to_end.serving import OTHER, USER, Finished, Server
@@ -225,8 +227,9 @@ def test_a_server_that_was_started_with_a_flag_is_no_reason_to_restart(tmp_path:
 def test_a_port_without_which_a_server_runs_is_told_once(taken: int) -> None:
     config = load(None, {}, {"admin.listen": f"127.0.0.1:{taken}"})
     [sentence] = [port.sentence for port in ports_of(config) if port.setting == "admin.listen"]
+    error = ConfigError([sentence.removeprefix("admin.")])
     running = Running(
-        without_operations=(f'{sentence}; admin.listen: another port, or "off"',),
+        without_operations=(without("admin.listen", load(None, {}, {}), error),),
         settings={"admin.listen": {"value": f"127.0.0.1:{taken}", "origin": "default"}},
     )
     found = [row for row in port_rows(config, running) if row.check == "admin.listen"]

@@ -31,7 +31,12 @@ def test_a_role_of_the_table_lets_in() -> None:
         (("guest", "x"), True, "guest, x: in neither upstream.vc1.roles nor read_roles"),
         (("guest",), False, "guest: in neither upstream.vc1.roles nor read_roles"),
         ((), False, "no role: in neither"),
-        (("user",), False, "user: in upstream.vc1.read_roles, which may read; to change"),
+        (
+            ("user",),
+            False,
+            "user: in upstream.vc1.read_roles, which may only read; to let it change things,"
+            " add the role to upstream.vc1.roles",
+        ),
     ],
 )
 def test_a_refusal_names_the_setting_and_not_to_the_client(
@@ -54,4 +59,7 @@ def test_read_only_is_named_too() -> None:
 def test_a_user_of_another_provider_is_told_of_by_the_table_that_is_missing() -> None:
     refused = no_user_of("vc1", who("administrator"))
     assert refused.privilege == USE
-    assert refused.why.startswith("identity.local: its users have no session at vc1")
+    assert refused.why == (
+        "identity.local: its users have no session at vc1; to have one, log in as a user of an"
+        ' identity table with upstream = "vc1"'
+    )

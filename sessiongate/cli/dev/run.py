@@ -81,8 +81,9 @@ def serve_for(asked: DevOptions, file: Path | None, flags: Mapping[str, object])
     """Serve with these settings until there is nothing left to serve for. The exit code."""
     # A core file would hold passwords and tokens; what the command may do is left to it.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    # Without a command the hangup has been ignored since the first line: here it is heeded.
-    heeded = () if asked.command else (signal.SIGHUP,)
+    # Without a command the hangup has been ignored since the first line: here it is heeded. So is
+    # an interrupt, which shells have a script's jobs in the background ignore: it ends `serve` too.
+    heeded = () if asked.command else (signal.SIGHUP, signal.SIGINT)
     folder = tempfile.TemporaryDirectory(prefix="sessiongate-dev-")
     with Signals(heeded) as signals, folder as name:
         programs = asked.is_for_programs

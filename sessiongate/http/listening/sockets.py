@@ -27,6 +27,10 @@ _WAITING = slice(24, 28)
 _PROBE = 1.0
 
 
+OR_ELSEWHERE = ", or listen elsewhere"
+"""The end of what is said of an address that cannot be had."""
+
+
 def bind_socket(address: str, socket_mode: int = 0o600) -> socket.socket:
     """A bound and listening socket of this address. Raises ConfigError."""
     path = path_of(address)
@@ -40,7 +44,7 @@ def bind_socket(address: str, socket_mode: int = 0o600) -> socket.socket:
         why = os.strerror(error.errno) if error.errno else type(error).__name__
         changed = remedy(error, "") or "have that changed"
         way_out = "free it" if error.errno == errno.EADDRINUSE else changed
-        rule = f"{address} cannot be had: {why}; {way_out}, or listen elsewhere"
+        rule = f"{address} cannot be had: {why}; {way_out}{OR_ELSEWHERE}"
         raise ConfigError([f"listen: {rule}"]) from None
     return opened
 

@@ -65,10 +65,11 @@ async def test_an_address_that_is_taken_ends_the_start_where_it_was_asked_for(
 
 
 def test_one_that_nobody_asked_for_is_gone_on_without_and_said() -> None:
-    error = ConfigError(["listen: 127.0.0.1:9680 cannot be had"])
+    error = ConfigError(["listen: 127.0.0.1:9680 cannot be had; free it, or listen elsewhere"])
     told = without("console.listen", load(None, {}, {}), error)
     assert told == (
-        'console.listen: 127.0.0.1:9680 cannot be had; console.listen: another port, or "off"'
+        "console.listen: 127.0.0.1:9680 cannot be had; free it, or set console.listen to another"
+        ' port or to "off"'
     )
 
 

@@ -204,7 +204,7 @@ def test_a_start_without_operations_says_so_on_its_own_lines(tmp_path: Path) -> 
         )
         [said] = [line for line in server.out.lines if "no operations" in line]
         assert "127.0.0.1:9670" in said
-        assert 'admin.listen: another port, or "off"' in said
+        assert said.endswith('; free it, or set admin.listen to another port or to "off"')
         rows = server.run("check", "--output", "json").json()["checks"]
         [row] = [one for one in rows if one["check"] == "admin.listen"]
         assert "in use" in row["detail"]
