@@ -31,7 +31,7 @@ class Upkeep:
         self._sockets = sockets
         self._intake = OfflineIntake(made.config.server.data_dir, made.journal)
         self._changes = made.changes
-        self._ageing: AgeClock | None = None
+        self._age_clock: AgeClock | None = None
 
     async def begin(self, seen: datetime | None) -> None:
         """Take over what the store has from before, and end what nobody should have any more.
@@ -41,7 +41,7 @@ class Upkeep:
         """
         made, number = self._assembly, self._sockets.number
         data_dir = made.config.server.data_dir
-        self._ageing = AgeClock(data_dir / f"ages.{number}", made.clock, machine_time, seen)
+        self._age_clock = AgeClock(data_dir / f"ages.{number}", made.clock, machine_time, seen)
         for name, one in made.providers.items():
             self._changes.watch(name, one.provider)
         await parts.welcome_back(made.hasher, made.sessions)
@@ -83,8 +83,8 @@ class Upkeep:
             Chain.DECISIONS: audit.max_events,
             Chain.ANONYMOUS: audit.max_anonymous_events,
         }
-        if self._ageing is not None:
-            self._assembly.journal.prune(most, self._ageing.time() - audit.max_age)
+        if self._age_clock is not None:
+            self._assembly.journal.prune(most, self._age_clock.time() - audit.max_age)
 
     async def _take_in(self) -> None:
         """Take what the command line has changed into the audit."""

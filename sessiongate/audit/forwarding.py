@@ -86,25 +86,25 @@ class AuditForwarder:
             receivers.append(_File(file) if number is None else OwnOutput(number))
         if syslog is not None:
             receivers.append(_Syslog(syslog))
-        self._carriers = [_ReceiverQueue(one, most_waiting) for one in receivers]
+        self._queues = [_ReceiverQueue(one, most_waiting) for one in receivers]
 
     def __call__(self, line: bytes) -> None:
         """Ship a copy of an event. Never blocks, never raises."""
-        for carrier in self._carriers:
-            carrier.take(line)
+        for queue in self._queues:
+            queue.take(line)
 
     @property
     def lost(self) -> int:
         """How many copies will never be delivered."""
-        return sum(carrier.lost for carrier in self._carriers)
+        return sum(queue.lost for queue in self._queues)
 
     def close(self, patience: timedelta = PATIENCE) -> None:
         """Deliver what is waiting, as far as that goes within the patience. Idempotent."""
         until = time.monotonic() + patience.total_seconds()
-        for carrier in self._carriers:
-            carrier.finish(until)
-        for carrier in self._carriers:
-            carrier.join(until)
+        for queue in self._queues:
+            queue.finish(until)
+        for queue in self._queues:
+            queue.join(until)
 
 
 class _ReceiverQueue:

@@ -45,31 +45,31 @@ class FaultUnderWay:
         """The token of the session at an upstream that has ended for this request."""
 
 
-_MEETING: ContextVar[FaultUnderWay | None] = ContextVar("sessiongate_fault", default=None)
+_UNDER_WAY: ContextVar[FaultUnderWay | None] = ContextVar("sessiongate_fault", default=None)
 
 
 @contextmanager
 def meeting(hit: Hit) -> Iterator[None]:
     """What is done for a request meanwhile meets this fault; tasks that it leaves behind do not."""
     one = FaultUnderWay(hit)
-    token = _MEETING.set(one)
+    token = _UNDER_WAY.set(one)
     try:
         yield
     finally:
         one.hit = None
-        _MEETING.reset(token)
+        _UNDER_WAY.reset(token)
 
 
 def hit_of(fault: str) -> Hit | None:
     """The hit, where the request under way meets this fault."""
-    one = _MEETING.get()
+    one = _UNDER_WAY.get()
     hit = one.hit if one is not None else None
     return hit if hit is not None and hit.fault == fault else None
 
 
-def meeting_of(family: str) -> FaultUnderWay | None:
-    """The meeting, where the request under way meets a fault whose name begins so."""
-    one = _MEETING.get()
+def fault_under_way(family: str) -> FaultUnderWay | None:
+    """The fault that the request under way meets, where its name begins so."""
+    one = _UNDER_WAY.get()
     if one is None or one.hit is None or not one.hit.fault.startswith(family):
         return None
     return one
@@ -182,7 +182,7 @@ class FaultyStore:
 
     def _use(self, digest: bytes, now: datetime) -> Any:  # noqa: ANN401  as the store returns it
         """As the store does, but that it knows no session that is rotten."""
-        if _MEETING.get() is None:
+        if _UNDER_WAY.get() is None:
             return self._inner.use(digest, now)
         _fail_if_down()
         hit = hit_of("session.half-rotten")
@@ -226,7 +226,7 @@ class FaultyRoles(access.Roles):
     def privileges_of(self, roles: Iterable[str]) -> frozenset[str]:
         """What these roles give together, but for what a fault takes."""
         held = super().privileges_of(roles)
-        if _MEETING.get() is None:
+        if _UNDER_WAY.get() is None:
             return held
         removed = hit_of("privilege.remove")
         if removed is not None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from sessiongate.errors import CapReached, NoSession, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.faults.book import Hit
-from sessiongate.faults.inside import FaultUnderWay, meeting_of
+from sessiongate.faults.inside import FaultUnderWay, fault_under_way
 from sessiongate.faults.slow import Sleep
 from sessiongate.http.message import Request
 from sessiongate.http.router import Routes
@@ -55,7 +55,7 @@ class UpstreamFaults:
         """The same for logins of callers at a vCenter."""
         return cast("HttpUpstream", _FaultyLogins(self, http))
 
-    def answer(self, meeting: FaultUnderWay, hit: Hit, ask: Ask) -> Answer | None:
+    def answer(self, under_way: FaultUnderWay, hit: Hit, ask: Ask) -> Answer | None:
         """What is answered in the upstream's place; None where it is asked itself.
 
         Raises UpstreamUnavailable where it is away.
@@ -69,7 +69,7 @@ class UpstreamFaults:
                 return _BUSY
             limit = PROFILES["vc8"][1].per_principal or 1
             return self._refused(ask, CapReached("principal", limit, "of the upstream"))
-        if hit.fault == "upstream.rotten" and _is_rotten(meeting, hit, ask):
+        if hit.fault == "upstream.rotten" and _is_rotten(under_way, hit, ask):
             return self._refused(ask, NoSession(f"taken away by rule {hit.id}"))
         return None
 
@@ -104,11 +104,11 @@ class _FaultyExchange:
     ) -> Awaitable[Answer]:
         """As the exchange does."""
         sent = self._inner.exchange
-        meeting = meeting_of(_FAMILY)
-        if meeting is None:
+        under_way = fault_under_way(_FAMILY)
+        if under_way is None:
             return sent(ask, within=within, largest=largest, enough=enough)
         return self._send(
-            meeting, ask, within, lambda: sent(ask, within=within, largest=largest, enough=enough)
+            under_way, ask, within, lambda: sent(ask, within=within, largest=largest, enough=enough)
         )
 
     async def open(self, ask: Ask, *, within: timedelta | None) -> IncomingReply:
@@ -123,15 +123,15 @@ class _FaultyExchange:
 
     async def _send(
         self,
-        meeting: FaultUnderWay,
+        under_way: FaultUnderWay,
         ask: Ask,
         within: timedelta | None,
         sent: Callable[[], Awaitable[Answer]],
     ) -> Answer:
-        hit = meeting.hit
+        hit = under_way.hit
         if hit is None:
             return await sent()
-        answer = self._faults.answer(meeting, hit, ask) or await sent()
+        answer = self._faults.answer(under_way, hit, ask) or await sent()
         try:
             await self._faults.late(hit, within)
         except BaseException:  # the client has gone, too: nobody else has what is still to be read
@@ -143,8 +143,8 @@ class _FaultyExchange:
     async def _file(
         self, within: timedelta | None, sent: Callable[[], Awaitable[IncomingReply]]
     ) -> IncomingReply:
-        meeting = meeting_of(_FAMILY)
-        hit = meeting.hit if meeting is not None else None
+        under_way = fault_under_way(_FAMILY)
+        hit = under_way.hit if under_way is not None else None
         if hit is None:
             return await sent()
         if hit.fault == "upstream.down":
@@ -170,11 +170,11 @@ class _FaultyLogins:
 
     async def post(self, ask: Ask) -> Answer:
         """As the upstream answers. How long that may take, says whoever asks."""
-        meeting = meeting_of(_FAMILY)
-        hit = meeting.hit if meeting is not None else None
-        if meeting is None or hit is None:
+        under_way = fault_under_way(_FAMILY)
+        hit = under_way.hit if under_way is not None else None
+        if under_way is None or hit is None:
             return await self._inner.post(ask)
-        answer = self._faults.answer(meeting, hit, ask) or await self._inner.post(ask)
+        answer = self._faults.answer(under_way, hit, ask) or await self._inner.post(ask)
         await self._faults.late(hit, None)
         return answer
 
@@ -203,7 +203,7 @@ def _opens_session(ask: Ask) -> bool:
     return named and (in_rest or zerto.address(path) == zerto.START)
 
 
-def _is_rotten(meeting: FaultUnderWay, hit: Hit, ask: Ask) -> bool:
+def _is_rotten(under_way: FaultUnderWay, hit: Hit, ask: Ask) -> bool:
     """Whether it goes by the session that has ended: the one by which its request went first.
 
     That one can still be logged out; with `half` it can also be asked about itself.
@@ -213,8 +213,8 @@ def _is_rotten(meeting: FaultUnderWay, hit: Hit, ask: Ask) -> bool:
         return False
     if hit.args["half"] and _asks_about_session(ask, token):
         return False
-    meeting.rotten = meeting.rotten or token
-    return token == meeting.rotten
+    under_way.rotten = under_way.rotten or token
+    return token == under_way.rotten
 
 
 def _token(ask: Ask) -> str:

@@ -86,7 +86,7 @@ class Accounts:
             opener = SessionOpener(upstream, there, *own, observer)
             self.observer = Observer(observer, opener, logouts)
         self.credentials = UpstreamCredentials(credential, self._rest, observer)
-        self._letting_go = LeaseRelease(rows, self.tokens, logouts, events, shared=shared)
+        self._lease_release = LeaseRelease(rows, self.tokens, logouts, events, shared=shared)
         self._shared_opener = SharedSessionOpener(self._opener, rows, events, shared=shared)
         self.parent: Parent | None = None
         if credential is not None and there.clones and limits.size >= LEAST_SIZE:
@@ -190,11 +190,11 @@ class Accounts:
 
     async def release(self, lease: Lease) -> None:
         """Use a lease no longer, and log it out where nobody else uses it."""
-        await self._letting_go.close(lease)
+        await self._lease_release.close(lease)
 
     async def row_gone(self, lease: Lease) -> None:
         """The store has no row of it: log it out where that was lost, as nobody else can."""
-        await self._letting_go.gone(lease)
+        await self._lease_release.gone(lease)
         self._drop_empty()
 
     def end_later(self, row: StoredLease, opened: UpstreamSession) -> None:
@@ -279,7 +279,7 @@ class Accounts:
 
     def tidy(self) -> None:
         """Log out what nobody needs any more. To be called every few seconds."""
-        self._letting_go.tidy()
+        self._lease_release.tidy()
         self._logouts.tidy()
         if self.credential is not None and self.credential.has_new_password():
             self._pools[SERVICE].try_again()
@@ -322,13 +322,13 @@ class Accounts:
 
         `keep`: leave it those that nobody has anything in and somebody will need.
         """
-        self._letting_go.stop()
+        self._lease_release.stop()
         ends = [self._logouts.close(), *(parent.close() for parent in self._parents)]
         for person, pool in self._pools.items():
             needed = person == SERVICE or person in self.sessions
-            ends.append(pool.close(self._letting_go.keep if keep and needed else None))
+            ends.append(pool.close(self._lease_release.keep if keep and needed else None))
         await asyncio.gather(*ends)
-        await self._letting_go.all_done()
+        await self._lease_release.all_done()
 
     @property
     def has_no_tickets(self) -> bool:
@@ -351,7 +351,7 @@ class Accounts:
         waits = lambda: credential.is_held_back  # noqa: E731
         return Parent(
             *(self.upstream, self._shared_opener, self._rows, own, self._times, waits),
-            *(self._letting_go.close, self.forget, has_room),
+            *(self._lease_release.close, self.forget, has_room),
         )
 
     def _have_pool(self, person: Person) -> Pool:
@@ -369,10 +369,10 @@ class Accounts:
             name,
             self._limits,
             opener,
-            self._letting_go.close,
+            self._lease_release.close,
             self.meters,
             clones=clones,
-            tell_retired=self._letting_go.retired,
+            tell_retired=self._lease_release.retired,
             withheld=lambda: self._limits.size - self._most,
         )
         pool.set_standing(self.standing)

@@ -154,8 +154,9 @@ Handler = Callable[[Request], Awaitable[Reply]]
 
 NoWait = Callable[[Request], Reply | None]
 """The reply to a request that can be answered without waiting, whole: nothing of it is cut off,
-comes in pieces or wants to know whether it was delivered. It writes no line to the log, as there is
-no request id for it. None where the handler is to be called: then nothing has been done yet."""
+comes in pieces or wants to know whether it was delivered. It writes no line to the log but of stray
+hosts, as there is no request id for it. None where the handler is to be called: then nothing has
+been done yet."""
 
 
 def nowait_of(handler: Handler) -> NoWait | None:

@@ -175,15 +175,8 @@ class MeasuredStore:
         return use_nowait
 
     async def add(self, session: Session, caps: Caps) -> None:
-        """Keep a new session: on the way of each login, so written out as well."""
-        began = perf_counter()
-        try:
-            await self._inner.add(session, caps)
-        except Unavailable:
-            self._meters.store_errors["add"] += 1
-            raise
-        finally:
-            self._meters.timing(self._meters.store_times, "add").add(perf_counter() - began)
+        """Keep a new session."""
+        await self._measured("add", self._inner.add(session, caps))
 
     async def peek(self, digest: bytes, now: datetime) -> Session | None:
         """The live session of this digest, untouched."""

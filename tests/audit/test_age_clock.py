@@ -32,7 +32,7 @@ class Machine:
         self.clock = FakeClock(self.wall.now())
         if self.seen is not None:
             self.clock.not_before(self.seen)
-        self.ageing = AgeClock(self.path, self.clock, self.wall.now, self.seen)
+        self.age_clock = AgeClock(self.path, self.clock, self.wall.now, self.seen)
         self.seen = self.clock.now()
 
     def run(self, span: timedelta) -> datetime:
@@ -40,9 +40,9 @@ class Machine:
         for _ in range(span // MINUTE):
             self.clock.tick(MINUTE)
             self.wall.tick(MINUTE)
-            self.ageing.time()
+            self.age_clock.time()
         self.seen = self.clock.now()
-        return self.ageing.time()
+        return self.age_clock.time()
 
     def stop_for(self, span: timedelta) -> None:
         self.wall.tick(span)
@@ -63,7 +63,7 @@ def test_after_a_short_stop_it_does_so_at_once(span: timedelta, tmp_path: Path) 
     machine = Machine(tmp_path / str(span.total_seconds()))
     machine.run(HOUR)
     machine.stop_for(span)
-    assert machine.ageing.time() == machine.wall.now()
+    assert machine.age_clock.time() == machine.wall.now()
 
 
 def test_after_a_year_away_it_does_so_a_day_later(machine: Machine) -> None:
@@ -94,7 +94,7 @@ def test_restarts_with_a_wrong_clock_do_not_make_it_right(machine: Machine) -> N
     machine.stop_for(2 * YEAR)
     for _ in range(50):
         machine.stop_for(MINUTE)
-        assert machine.ageing.time() == T0 + HOUR
+        assert machine.age_clock.time() == T0 + HOUR
 
 
 def test_a_server_that_restarts_often_has_waited_in_the_end(machine: Machine) -> None:
@@ -115,7 +115,7 @@ def test_a_wait_that_was_broken_off_counts_for_no_later_jump(machine: Machine) -
     machine.wall.tick(-YEAR)
     machine.seen = machine.wall.now()
     machine.start()
-    now = machine.ageing.time()
+    now = machine.age_clock.time()
     assert now == machine.wall.now()
     machine.seen = now
     machine.stop_for(YEAR)
@@ -126,7 +126,7 @@ def test_a_step_while_it_runs_is_not_time_that_passed(machine: Machine) -> None:
     machine.run(HOUR)
     machine.clock.tick(YEAR)
     machine.wall.tick(YEAR)
-    assert machine.ageing.time() == T0 + HOUR
+    assert machine.age_clock.time() == T0 + HOUR
 
 
 @each("kept", [b"", b"rubbish", b'{"time":"2026-01-01T00:00:00"}', b'{"time":1}', None])

@@ -159,7 +159,7 @@ class Checkouts:
             self._pages[checkout.client.session.key] = until, checkout.lease.id
         if not checkout.pool.limits.exclusive:  # else others would be told that it is taken
             self._release(checkout)
-        self.background.begin(self._give_back_in_store(checkout), "end a stay")
+        self.background.begin(self._give_back_in_store(checkout), "end a checkout")
 
     async def _give_back_in_store(self, checkout: Checkout) -> None:
         if checkout.stay:
@@ -270,7 +270,7 @@ class Checkouts:
                 lease = await pool.take(key, home=True, wait=wait, user=client.person)
             except BaseException:
                 pool.hold(key, 0)
-                self.background.begin(self.leave(key, name, entered.home), "end a stay")
+                self.background.begin(self.leave(key, name, entered.home), "end a checkout")
                 raise
             return Checkout(pool, client, lease, name, wait=wait)
         return None

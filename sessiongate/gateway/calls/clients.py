@@ -130,10 +130,7 @@ class Clients:
     def end(self, client: GatewayClient) -> None:
         """Something of a client is under way no longer: it is forgotten where nothing is left."""
         client.end()
-        book = client.book
-        left = book.objects or book.pages or book.collector
-        if not client.under_way and (client.shared or not left):
-            self._clients.pop(client.session.key, None)
+        self.drop_if_idle(client)
 
     def drop_if_idle(self, client: GatewayClient) -> None:
         """Forget a client of which there is nothing to remember."""

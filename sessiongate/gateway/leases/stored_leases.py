@@ -71,7 +71,7 @@ class StoredLeases:
         """`opened_as` says where and by which account: what is kept is for the same alone.
 
         `server` is the upstream's address: no token is for any other. `tokens` knows of all that
-        are in use, of other upstreams too.
+        are in use at that server, by other tables too.
         """
         self._upstream = upstream
         self._store = store

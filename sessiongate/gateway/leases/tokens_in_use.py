@@ -1,12 +1,12 @@
-"""The tokens and keys of our sessions at upstreams, looked for in what goes to clients.
+"""The tokens and keys of our sessions at one server, looked for in what goes from it to clients.
 
 Whatever path a reply comes by, it may show one: an event of a login, a file of logs, a service that
-echoes its header. Each reply is searched once for all of them. A token is 31 bytes or longer, so
-that one of every three aligned words of eight bytes lies in its last 31 bytes wherever it stands;
-the words at all offsets there are kept, with what is before and behind them. So a word that many
-tokens share, as all tickets of a vCenter do, is looked at once for all that have it in the same
-place, and what somebody else writes cannot make a search long. Where only a few are known, each by
-itself is searched for, which is faster then.
+echoes its header. Each reply is searched once for all of that server. A token is 31 bytes or
+longer, so that one of every three aligned words of eight bytes lies in its last 31 bytes wherever
+it stands; the words at all offsets there are kept, with what is before and behind them. So a word
+that many tokens share, as all tickets of a vCenter do, is looked at once for all that have it in
+the same place, and what somebody else writes cannot make a search long. Where only a few are known,
+each by itself is searched for, which is faster then.
 """
 
 import asyncio

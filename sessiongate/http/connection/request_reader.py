@@ -229,9 +229,8 @@ class RequestReader(UploadReader):
         edge, buffer = self._edge, self._buffer
         limits = edge.limits
         head = buffer.take_head(limits.header_bytes, limits.header_count)
-        if not isinstance(
-            head, Head
-        ):  # of its exact type, as nearly always: a state is asked slowly
+        # Of its exact type, as nearly always: a state is asked slowly.
+        if not isinstance(head, Head):
             if head is BufferState.TOO_LARGE:
                 self._refuse("head_too_large")
             elif head is BufferState.TOO_MANY:

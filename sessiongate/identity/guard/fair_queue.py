@@ -55,10 +55,10 @@ T = TypeVar("T", bound=Queued)
 
 
 class _Lane(Generic[T]):
-    """Those of one spot."""
+    """Those of one position."""
 
-    def __init__(self, spot: QueuePosition) -> None:
-        self.spot = spot
+    def __init__(self, position: QueuePosition) -> None:
+        self.position = position
         self.waiting: deque[T] = deque()
         self.holding = 0
         """Those who take a place."""
@@ -71,7 +71,7 @@ Entry = tuple[tuple[int, int], int, _Lane[T]]
 
 
 class FairQueue(Generic[T]):
-    """Lanes by spot. `waiting` counts those that take a place.
+    """Lanes by position. `waiting` counts those that take a place.
 
     `draw` gives a number from 0 up to below its argument. Not for several threads at once; who
     uses it has a lock.
@@ -95,24 +95,24 @@ class FairQueue(Generic[T]):
         """Turns that known places had since a stranger had one."""
         self.waiting = 0
 
-    def put(self, spot: QueuePosition, one: T, spare: int = 0) -> T | None:
+    def put(self, position: QueuePosition, one: T, spare: int = 0) -> T | None:
         """Let this one wait. Who lost a place for it is the answer, itself where there is none.
 
         `spare`: so many are about to be taken.
         """
         room = self._room + spare
-        lane = self._lanes.get(spot)
+        lane = self._lanes.get(position)
         if lane is not None and len(lane.waiting) >= room:
             return one
         lost: T | None = None
         if self.waiting >= room:
-            loser = self._loser(spot, room)
+            loser = self._loser(position, room)
             if loser is None:
                 return one
             if not one.pretends:
                 lost = next(each for each in reversed(loser.waiting) if not each.pretends)
-                self.remove(loser.spot, lost)
-        lane = self._lanes.setdefault(spot, _Lane(spot))
+                self.remove(loser.position, lost)
+        lane = self._lanes.setdefault(position, _Lane(position))
         lane.waiting.append(one)
         if not one.pretends:
             self._count(lane, 1)
@@ -130,26 +130,26 @@ class FairQueue(Generic[T]):
             lane = known or strangers  # type: ignore[assignment]
         else:
             return None
-        heappop(self._ready[lane.spot.known])
+        heappop(self._ready[lane.position.known])
         lane.listed = False
         one = lane.waiting.popleft()
         if not one.pretends:
             self._count(lane, -1)
         lane.at_work += 1
-        self._turns.note_turn(lane.spot)
+        self._turns.note_turn(lane.position)
         self._list(lane)
-        return lane.spot, one
+        return lane.position, one
 
-    def done(self, spot: QueuePosition) -> None:
+    def done(self, position: QueuePosition) -> None:
         """One who was taken from here is at work no more."""
-        lane = self._lanes[spot]
+        lane = self._lanes[position]
         lane.at_work -= 1
         self._list(lane)
         self._leave_if_empty(lane)
 
-    def remove(self, spot: QueuePosition, one: T) -> bool:
+    def remove(self, position: QueuePosition, one: T) -> bool:
         """Let somebody go who waits. False if he does not."""
-        lane = self._lanes.get(spot)
+        lane = self._lanes.get(position)
         if lane is None or one not in lane.waiting:
             return False
         lane.waiting.remove(one)
@@ -164,18 +164,18 @@ class FairQueue(Generic[T]):
 
     # Who gives way
 
-    def _loser(self, spot: QueuePosition, room: int) -> "_Lane[T] | None":
-        """The lane that loses its last for one more of this spot, None where he is refused."""
+    def _loser(self, position: QueuePosition, room: int) -> "_Lane[T] | None":
+        """The lane that loses its last for one more of this position, None where he is refused."""
         strangers = room // _STRANGERS
-        if self._held[spot.known] < (room - strangers if spot.known else strangers):
-            return max(self._holding[not spot.known].values(), key=self._weight)
-        ours = self._holding[spot.known].values()
-        lane = self._lanes.get(spot)
+        if self._held[position.known] < (room - strangers if position.known else strangers):
+            return max(self._holding[not position.known].values(), key=self._weight)
+        ours = self._holding[position.known].values()
+        lane = self._lanes.get(position)
         places = 1 + (lane.holding if lane is not None else 0)
-        turns = self._turns.of(spot)
-        loser = self._worst(ours, self._weight, (self._held[spot.network] + 1, places, *turns))
+        turns = self._turns.of(position)
+        loser = self._worst(ours, self._weight, (self._held[position.network] + 1, places, *turns))
         if loser is None:
-            near = (each for each in ours if each.spot.network == spot.network)
+            near = (each for each in ours if each.position.network == position.network)
             loser = self._worst(near, self._weight_near, (places, turns[1]))
         return loser
 
@@ -200,10 +200,10 @@ class FairQueue(Generic[T]):
         return heaviest[drawn] if drawn < len(heaviest) else None
 
     def _weight(self, lane: "_Lane[T]") -> tuple[int, ...]:
-        return self._held[lane.spot.network], lane.holding, *self._turns.of(lane.spot)
+        return self._held[lane.position.network], lane.holding, *self._turns.of(lane.position)
 
     def _weight_near(self, lane: "_Lane[T]") -> tuple[int, ...]:
-        return lane.holding, self._turns.of(lane.spot)[1]
+        return lane.holding, self._turns.of(lane.position)[1]
 
     # Whose turn it is
 
@@ -213,14 +213,14 @@ class FairQueue(Generic[T]):
             return
         lane.listed = True
         self._entries += 1
-        ready = self._ready[lane.spot.known]
+        ready = self._ready[lane.position.known]
         if len(ready) > 2 * len(self._lanes):  # mostly lanes that have gone
             ready[:] = [entry for entry in ready if self._is_ready(entry[2])]
             heapify(ready)
-        heappush(ready, (self._turns.of(lane.spot), self._entries, lane))
+        heappush(ready, (self._turns.of(lane.position), self._entries, lane))
 
     def _is_ready(self, lane: "_Lane[T]") -> bool:
-        is_ready = bool(lane.waiting) and self._lanes.get(lane.spot) is lane
+        is_ready = bool(lane.waiting) and self._lanes.get(lane.position) is lane
         lane.listed = lane.listed and is_ready
         return is_ready
 
@@ -228,7 +228,7 @@ class FairQueue(Generic[T]):
         """The lane whose turn is next, first in `ready` afterwards."""
         while ready:
             turns, number, lane = ready[0]
-            now = self._turns.of(lane.spot)
+            now = self._turns.of(lane.position)
             if not self._is_ready(lane):
                 heappop(ready)
             elif turns != now:  # its network had one meanwhile
@@ -240,19 +240,19 @@ class FairQueue(Generic[T]):
     def _count(self, lane: "_Lane[T]", by: int) -> None:
         lane.holding += by
         self.waiting += by
-        self._held[lane.spot.known] += by
-        self._held[lane.spot.network] += by
-        if not self._held[lane.spot.network]:
-            del self._held[lane.spot.network]
-        holding = self._holding[lane.spot.known]
+        self._held[lane.position.known] += by
+        self._held[lane.position.network] += by
+        if not self._held[lane.position.network]:
+            del self._held[lane.position.network]
+        holding = self._holding[lane.position.known]
         if lane.holding:
-            holding[lane.spot] = lane
+            holding[lane.position] = lane
         else:
-            holding.pop(lane.spot, None)
+            holding.pop(lane.position, None)
 
     def _leave_if_empty(self, lane: "_Lane[T]") -> None:
         if not lane.waiting and not lane.at_work:
-            self._lanes.pop(lane.spot, None)
+            self._lanes.pop(lane.position, None)
 
 
 class _Turns:
@@ -262,15 +262,15 @@ class _Turns:
         self._number = 0
         self._last: OrderedDict[str, int] = OrderedDict()
 
-    def note_turn(self, spot: QueuePosition) -> None:
+    def note_turn(self, position: QueuePosition) -> None:
         """Note that it has one now."""
         self._number += 1
-        for each in {spot.network, spot.place}:
+        for each in {position.network, position.place}:
             self._last[each] = self._number
             self._last.move_to_end(each)
         while len(self._last) > _MOST_TURNS:
             self._last.popitem(last=False)
 
-    def of(self, spot: QueuePosition) -> tuple[int, int]:
+    def of(self, position: QueuePosition) -> tuple[int, int]:
         """The last turn of the network, and of the place."""
-        return self._last.get(spot.network, 0), self._last.get(spot.place, 0)
+        return self._last.get(position.network, 0), self._last.get(position.place, 0)

@@ -42,9 +42,9 @@ class FairTurns:
 
         Raises Overloaded where there is no room to wait, or the turn does not come in time.
         """
-        spot = self._known.spot_of(address)
+        position = self._known.spot_of(address)
         waiter = _Waiter()
-        lost = self._queue.put(spot, waiter, self._free)
+        lost = self._queue.put(position, waiter, self._free)
         if lost is waiter:
             raise self._full()
         if lost is not None and not lost.turn.done():
@@ -55,31 +55,31 @@ class FairTurns:
                 await waiter.turn
         except BaseException as error:
             if waiter.has_turn:  # it came in the same moment
-                self._leave(spot)
+                self._leave(position)
             else:
-                self._queue.remove(spot, waiter)
+                self._queue.remove(position, waiter)
             if isinstance(error, TimeoutError):
                 raise self._full() from None
             raise
         try:
             yield
         finally:
-            self._leave(spot)
+            self._leave(position)
 
     def _full(self) -> Overloaded:
         return Overloaded(f"too many logins wait for {self._what}", says=FULL)
 
     def _serve(self) -> None:
         while self._free and (taken := self._queue.take()) is not None:
-            spot, waiter = taken
+            position, waiter = taken
             if waiter.turn.done():  # given up in the same moment
-                self._queue.done(spot)
+                self._queue.done(position)
                 continue
             self._free -= 1
             waiter.has_turn = True
             waiter.turn.set_result(None)
 
-    def _leave(self, spot: QueuePosition) -> None:
+    def _leave(self, position: QueuePosition) -> None:
         self._free += 1
-        self._queue.done(spot)
+        self._queue.done(position)
         self._serve()

@@ -231,7 +231,7 @@ class PasswordHasher:
             _pace(self._wait_paces, (aim, checked.forms)).note(span)
         return checked
 
-    async def _wait_only(self, spot: QueuePosition, pace: Pace) -> None:
+    async def _wait_only(self, position: QueuePosition, pace: Pace) -> None:
         loop = asyncio.get_running_loop()
         turn = asyncio.Event()
         began = 0.0
@@ -243,18 +243,18 @@ class PasswordHasher:
                 loop.call_soon_threadsafe(turn.set)
 
         job = _Job(None, begin)
-        self._enter(spot, job)
+        self._enter(position, job)
         try:
             await turn.wait()
             aim = began + (pace.like_one() or 0.0)
             await asyncio.sleep(max(0.0, aim - self._timers.seconds - time.perf_counter()))
             self._timers.note(time.perf_counter() - aim)
         finally:
-            self._leave(spot, job)
+            self._leave(position, job)
 
     async def _run(self, work: Callable[[], T], address: str = "") -> tuple[T, float]:
         """What the work comes to, and how long it took from its turn until it is heard of."""
-        spot = self._known.spot_of(address)
+        position = self._known.spot_of(address)
         began = 0.0
 
         def begin() -> None:
@@ -262,16 +262,16 @@ class PasswordHasher:
             began = time.perf_counter()
 
         job = _Job(work, begin)
-        job.future.add_done_callback(lambda done: self._job_done(done, spot, job))
-        self._enter(spot, job)
+        job.future.add_done_callback(lambda done: self._job_done(done, position, job))
+        self._enter(position, job)
         answer: T = await asyncio.wrap_future(job.future)
         return answer, time.perf_counter() - began
 
-    def _enter(self, spot: QueuePosition, job: _Job) -> None:
+    def _enter(self, position: QueuePosition, job: _Job) -> None:
         with self._lock:
             if self._closed:
                 raise Overloaded("the server is closing")
-            lost = self._queue.put(spot, job, self._free)
+            lost = self._queue.put(position, job, self._free)
             self._serve()
         if lost is not None:
             full = Overloaded("too many logins wait to be checked", says=FULL)
@@ -280,16 +280,16 @@ class PasswordHasher:
             with suppress(InvalidStateError):  # given up in the same moment
                 lost.future.set_exception(full)
 
-    def _leave(self, spot: QueuePosition, job: _Job) -> None:
+    def _leave(self, position: QueuePosition, job: _Job) -> None:
         with self._lock:
-            if not self._queue.remove(spot, job):
-                self._queue.done(spot)
+            if not self._queue.remove(position, job):
+                self._queue.done(position)
             self._serve()
 
-    def _job_done(self, future: Future[Any], spot: QueuePosition, job: _Job) -> None:
+    def _job_done(self, future: Future[Any], position: QueuePosition, job: _Job) -> None:
         if future.cancelled():  # the one who waited has gone
             with self._lock:
-                self._queue.remove(spot, job)
+                self._queue.remove(position, job)
 
     def _serve(self) -> None:
         """Give free threads to whose turn it is. Under the lock, on whatever thread."""
@@ -297,26 +297,26 @@ class PasswordHasher:
             taken = self._queue.take()
             if taken is None:
                 return
-            spot, job = taken
+            position, job = taken
             if job.work is None:
                 job.turn()
             elif job.future.set_running_or_notify_cancel():
                 self._free -= 1
                 job.turn()
-                self._start(spot, job, job.work)
+                self._start(position, job, job.work)
             else:
-                self._queue.done(spot)
+                self._queue.done(position)
 
-    def _start(self, spot: QueuePosition, job: _Job, work: Callable[[], Any]) -> None:
+    def _start(self, position: QueuePosition, job: _Job, work: Callable[[], Any]) -> None:
         running = self._threads.submit(work)
-        running.add_done_callback(lambda done: self._worked(done, spot, job))
+        running.add_done_callback(lambda done: self._worked(done, position, job))
 
-    def _worked(self, done: Future[Any], spot: QueuePosition, job: _Job) -> None:
+    def _worked(self, done: Future[Any], position: QueuePosition, job: _Job) -> None:
         """Give the thread on, and tell what came of the work. Called on the hashing thread."""
         with self._lock:
             self._free += 1
             self.done += 1
-            self._queue.done(spot)
+            self._queue.done(position)
             self._serve()
         error = done.exception()
         if error is not None:

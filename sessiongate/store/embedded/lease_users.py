@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from sessiongate.store.gateway_port import LeaseState, LeaseUse
 
+_OPEN = (LeaseState.OPEN,)
 _USABLE = (LeaseState.OPEN, LeaseState.RETIRED)
 
 _REMOVED = 1000
@@ -64,7 +65,7 @@ class LeaseUserTable:
     ) -> LeaseState | None:
         """Use a lease."""
         use = self.uses.get(lease_id)
-        if use is None or use.state not in _USABLE[: 1 if only_open else 2]:
+        if use is None or use.state not in (_OPEN if only_open else _USABLE):
             return None
         use.instances = {instance, *filter(self.lives, use.instances)}
         return use.state

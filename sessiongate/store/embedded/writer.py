@@ -107,22 +107,12 @@ class Writer:
         if self._waiting >= MOST_WAITING:
             raise Overloaded(f"{self._waiting} writes are waiting for the disk", says="")
         waiter = self._loop.create_future()
-        self._waiting += 1
-        try:
-            self._put(Job(statement, row, waiter))
-            await waiter
-        finally:
-            self._waiting -= 1
+        await self._put_and_wait(Job(statement, row, waiter), waiter)
 
     async def write_retried(self, statement: str, row: tuple[schema.Value, ...]) -> None:
         """Return when this is on the disk. Raises StoreUnavailable; it is then done later."""
         waiter = self._loop.create_future()
-        self._waiting += 1
-        try:
-            self._put(Job(statement, row, waiter, retried=True))
-            await waiter
-        finally:
-            self._waiting -= 1
+        await self._put_and_wait(Job(statement, row, waiter, retried=True), waiter)
 
     @property
     def unwritten(self) -> int:
@@ -170,6 +160,14 @@ class Writer:
         self._closing = True
         self._hand_over()
         await asyncio.to_thread(self._thread.join)
+
+    async def _put_and_wait(self, job: Job, waiter: asyncio.Future[None]) -> None:
+        self._waiting += 1
+        try:
+            self._put(job)
+            await waiter
+        finally:
+            self._waiting -= 1
 
     def _put(self, job: Job) -> None:
         """Keep it for the thread, which is woken once for all that comes in one turn of the loop.

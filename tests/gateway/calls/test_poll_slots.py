@@ -1,4 +1,4 @@
-"""Places for long polls: one user never has all, and none is lost."""
+"""Slots for long polls: one user never has all, and none is lost."""
 
 import asyncio
 

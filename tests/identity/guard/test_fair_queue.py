@@ -133,14 +133,14 @@ class Admission:
         self._waits: dict[QueuePosition, One] = {}
         self.refused = 0
 
-    def ask(self, spot: QueuePosition) -> bool:
+    def ask(self, position: QueuePosition) -> bool:
         """One more login from there, unless one waits. Whether one does now."""
-        if spot in self._waits:
+        if position in self._waits:
             return True
-        one = One(spot.place)
-        lost = self.queue.put(spot, one)
+        one = One(position.place)
+        lost = self.queue.put(position, one)
         if lost is not one:
-            self._waits[spot] = one
+            self._waits[position] = one
         if lost is not None:
             self.refused += 1
             self._waits = {each: who for each, who in self._waits.items() if who is not lost}
@@ -149,20 +149,20 @@ class Admission:
     def turn(self) -> QueuePosition:
         """Everybody asks, in some order; then one is served."""
         self._random.shuffle(self._spots)
-        for spot in self._spots:
-            self.ask(spot)
+        for position in self._spots:
+            self.ask(position)
         taken = self.queue.take()
         assert taken is not None
         self.queue.done(taken[0])
         self._waits.pop(taken[0])
         return taken[0]
 
-    def turns_until(self, spot: QueuePosition, most: int) -> int:
+    def turns_until(self, position: QueuePosition, most: int) -> int:
         """How many are served until this one is, who asks again each time he is refused."""
-        self._spots.append(spot)
+        self._spots.append(position)
         for number in range(1, most + 1):
-            if self.turn() == spot:
-                self._spots.remove(spot)
+            if self.turn() == position:
+                self._spots.remove(position)
                 return number
         raise AssertionError(f"not served in {most} turns")
 
@@ -256,11 +256,11 @@ def test_whatever_happens_each_is_served_refused_or_waits(
     gone: list[One] = []
     working: list[QueuePosition] = []
     for place, flag, step in steps:
-        spot = at(place, "ab" if place in "ab" else place, known=flag)
+        position = at(place, "ab" if place in "ab" else place, known=flag)
         if step < 3:
             one = One(place, pretends=step == 2)
             came.append(one)
-            lost = queue.put(spot, one)
+            lost = queue.put(position, one)
             gone += [lost] if lost is not None else []
         elif step == 3 and (taken := queue.take()):
             working.append(taken[0])
