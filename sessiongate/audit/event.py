@@ -11,6 +11,9 @@ import msgspec
 
 from sessiongate.session import Client, Session
 
+COMMAND = "command"
+"""What stands in the place of the provider of an account of the operating system."""
+
 # What a client says of itself is kept, cut to a length that nobody can fill a disk with.
 _LONGEST = 256
 
@@ -36,6 +39,11 @@ class Event(msgspec.Struct, omit_defaults=True, kw_only=True):
     dialect: str = ""
     provider: str = ""
     key: str = ""
+    by_provider: str = ""
+    """Where the provider is that of the session which ended: that of `user`, who ended it. COMMAND
+    for a command."""
+    by_key: str = ""
+    """The session of whoever ended it, where there is one."""
     token: str = ""
     """The first eight hex digits of the token's digest."""
     how: str = ""
@@ -54,6 +62,8 @@ class EventDetails(TypedDict, total=False):
     how: str
     reason: str
     detail: str
+    by_provider: str
+    by_key: str
 
 
 NO_DETAILS = EventDetails()
@@ -100,6 +110,12 @@ def of_client(
     told.user, told.subject = told.user[:_LONGEST], told.subject[:_LONGEST]
     told.detail = told.detail[:_LONGEST]
     return told
+
+
+def say_besides(event: Event, said: EventDetails) -> None:
+    """Say how and why a session was ended, of which provider whoever did it is, and by what."""
+    event.how, event.detail = said.get("how", ""), said.get("detail", "")[:_LONGEST]
+    event.by_provider, event.by_key = said.get("by_provider", ""), said.get("by_key", "")
 
 
 def write(event: Event) -> bytes:

@@ -162,7 +162,7 @@ class Journal:
     ) -> None:
         """A session is over. `by` names who ended it where that was somebody else, `said` why."""
         event = self._ending(session, reason, by)
-        event.how, event.detail = said.get("how", ""), said.get("detail", "")[:_LONGEST_NAME]
+        audit.say_besides(event, said)
         if (by and by != session.principal) or self._stands_alone(event, session):
             await self._write(event)
 

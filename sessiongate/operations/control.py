@@ -28,7 +28,7 @@ from sessiongate.http.message import Reply, Request
 from sessiongate.operations.port import Leaks, Pools, TokenActions
 from sessiongate.rules.accounts import parse_account
 from sessiongate.rules.life import due_at
-from sessiongate.service.sessions import Sessions
+from sessiongate.service.sessions import BY_COMMAND, Sessions
 from sessiongate.session import Ended, Limits, Session
 
 # So many characters of a key tell it from nearly all others; fewer are a slip of the hand.
@@ -206,7 +206,7 @@ class Control:
 
     async def _end(self, key: str, by: str) -> dict[str, int]:
         whole = await self._whole(key)
-        if not await self._sessions.end(whole, Ended.TERMINATED, by):
+        if not await self._sessions.end(whole, Ended.TERMINATED, by, BY_COMMAND):
             raise NotFound("no live session has this key")
         return {"ended": 1}
 
@@ -247,8 +247,8 @@ class Control:
     async def _end_all(self, user: str | None, by: str) -> int:
         if user is not None:
             wanted = parse_account(user).canonical
-            return await self._sessions.end_all_of(wanted, Ended.TERMINATED, by)
-        return await self._sessions.end_all(Ended.TERMINATED, by)
+            return await self._sessions.end_all_of(wanted, Ended.TERMINATED, by, BY_COMMAND)
+        return await self._sessions.end_all(Ended.TERMINATED, by, BY_COMMAND)
 
 
 async def _of_pools(pools: Pools, request: Request, parts: list[str], by: str) -> object:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from sessiongate.session import Session
+
 
 class Pools(Protocol):
     """The gateway's side: each takes the name of an upstream, and says what there is now.
@@ -32,7 +34,14 @@ class Pools(Protocol):
         ...
 
     async def drain(
-        self, name: str, by: str, how: str = "command line", detail: str = "", *, force: bool
+        self,
+        name: str,
+        by: str,
+        how: str = "command line",
+        detail: str = "",
+        *,
+        force: bool,
+        who: Session | None = None,
     ) -> object:
         """Let go of all sessions there."""
         ...

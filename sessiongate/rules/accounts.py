@@ -79,6 +79,16 @@ def parse_account(typed: str) -> Account:
     return Account(user, domain, typed)
 
 
+def is_reserved(name: str) -> bool:
+    """Whether the audit calls so what is nobody: `os:ACCOUNT`, `token:NAME`, `command line`.
+
+    So are commands and scripts called there, and a person of such a name could pass for one.
+    """
+    if name.isascii() and ":" not in name and " " not in name:  # nearly all names
+        return False
+    return _fold(name).startswith(("os:", "token:")) or _fold(name) == "command line"
+
+
 def canonical_domain(typed: str) -> str:
     """A domain as it stands in canonical names: `CORP.` and `corp` are both `corp`."""
     return _trim_domain(_fold(typed))

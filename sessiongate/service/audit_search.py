@@ -51,6 +51,8 @@ class AuditRow(msgspec.Struct, frozen=True):
     reason: str
     detail: str
     merged: int
+    by_provider: str = ""
+    by_key: str = ""
 
 
 class WantedEvents(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from sessiongate.rules.locale import choose
 from sessiongate.rules.token import HEX, TokenForm
 from sessiongate.secret import Secret
 from sessiongate.service.account_changes import AccountChanges
-from sessiongate.service.sessions import Objection, Opened, Sessions, TakenBack
+from sessiongate.service.sessions import Objection, Opened, Sessions, TakenBack, check_name
 from sessiongate.session import Client, Ended, Person, Principal, Session
 
 
@@ -89,10 +89,12 @@ class Logins:
         try:
             account = parse_account(name)
             guard = self._router.route(account, provider, provider, upstream=client.upstream)
-            return await guard.authenticate(account, password, client.origin)
+            principal = await guard.authenticate(account, password, client.origin)
+            check_name(principal)
         except SessionGateError as error:
             await self._journal.refused("vouch", name, client, error)
             raise
+        return principal
 
     async def login_as(
         self,

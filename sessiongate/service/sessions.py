@@ -11,11 +11,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 import msgspec
 import structlog
 
-from sessiongate.audit.event import NO_DETAILS, EventDetails
+from sessiongate.audit.event import COMMAND, NO_DETAILS, EventDetails
 from sessiongate.audit.journal import Journal
 from sessiongate.clock import Clock
-from sessiongate.errors import EndNotWritten, NoPermission, SessionGateError, StoreUnavailable
+from sessiongate.errors import (
+    BadCredentials,
+    EndNotWritten,
+    NoPermission,
+    SessionGateError,
+    StoreUnavailable,
+)
 from sessiongate.rules import access
+from sessiongate.rules.accounts import is_reserved
 from sessiongate.rules.locale import message_locale
 from sessiongate.rules.token import GUID_BYTES, HEX, TokenForm, guid
 from sessiongate.secret import Secret
@@ -54,6 +61,21 @@ class TakenBack(msgspec.Struct, frozen=True):
     """What the audit has as its end."""
     error: SessionGateError
     """What the client is told."""
+
+
+BY_COMMAND = EventDetails(by_provider=COMMAND)
+"""What the audit has besides the name of whoever gave a command."""
+
+
+def acting(session: Session) -> EventDetails:
+    """What the audit has besides the name of whoever acts upon somebody else's session."""
+    return EventDetails(by_provider=session.provider, by_key=session.key)
+
+
+def check_name(principal: Principal) -> None:
+    """Raise BadCredentials for a name by which the audit means a command or a script."""
+    if is_reserved(principal.name):
+        raise BadCredentials("the name is reserved: the audit means a command or a script by it")
 
 
 Objection = Callable[[Session], Awaitable[TakenBack | None]]
@@ -120,6 +142,7 @@ class Sessions:
         Then it is taken back, and the error of that is raised. Raises NoPermission (somebody
         without any privilege), CapReached or StoreUnavailable.
         """
+        check_name(principal)
         if not self.allows(principal):
             raise NoPermission(access.SYSTEM_VIEW)
         token = Secret(form.write(self._random(form.size)))
@@ -233,18 +256,25 @@ class Sessions:
             self.ended(session, reason)
         return session
 
-    async def end_all_of(self, principal: str, reason: Ended, by: str = "") -> int:
+    async def end_all_of(
+        self, principal: str, reason: Ended, by: str = "", said: EventDetails = NO_DETAILS
+    ) -> int:
         """End every session of this canonical name, at all providers. How many those were."""
         return await self._end_where(
-            Person("", principal), lambda one: one.principal == principal, reason, by
+            Person("", principal), lambda one: one.principal == principal, reason, by, said
         )
 
-    async def end_all(self, reason: Ended, by: str = "") -> int:
+    async def end_all(self, reason: Ended, by: str = "", said: EventDetails = NO_DETAILS) -> int:
         """End every session. How many those were."""
-        return await self._end_where(EVERYBODY, lambda _: True, reason, by)
+        return await self._end_where(EVERYBODY, lambda _: True, reason, by, said)
 
     async def _end_where(
-        self, whose: Person, fits: Callable[[Session], bool], reason: Ended, by: str
+        self,
+        whose: Person,
+        fits: Callable[[Session], bool],
+        reason: Ended,
+        by: str,
+        said: EventDetails,
     ) -> int:
         """End those that fit until there are none that were opened before it began."""
         began, count = self._clock.now(), 0
@@ -253,7 +283,7 @@ class Sessions:
             for _ in range(MOST_PASSES):
                 if not keys:
                     return count
-                count += await self.end_each(keys, reason, by)
+                count += await self.end_each(keys, reason, by, said)
                 keys = [one.key async for one in self.list() if fits(one) and one.login_at <= began]
         if keys:
             _log.warning("sessions that were to end come again and again", user=whose.name)

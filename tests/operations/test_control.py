@@ -14,7 +14,7 @@ import pytest
 from sessiongate.errors import NotFound, StoreUnavailable, UpstreamUnavailable
 from sessiongate.operations.control import Control, Locked, account_of
 from sessiongate.operations.control_socket import socket_path
-from sessiongate.session import Caps, Ended, Limits
+from sessiongate.session import Caps, Ended, Limits, Session
 from tests.gate import LIMITS, Gate
 from tests.http.requests import request
 
@@ -293,7 +293,14 @@ class Asked:
         return ["resume", name, by]
 
     async def drain(
-        self, name: str, by: str, how: str = "", detail: str = "", *, force: bool
+        self,
+        name: str,
+        by: str,
+        how: str = "",
+        detail: str = "",
+        *,
+        force: bool,
+        who: Session | None = None,
     ) -> object:
         return ["drain", name, by, force]
 

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from sessiongate.audit.event import read
 from sessiongate.errors import (
+    BadCredentials,
     CapReached,
     InvalidLocale,
 )
 from sessiongate.rules.access import KNOWN
 from sessiongate.rules.token import GUID, HEX
 from sessiongate.secret import Secret
-from sessiongate.service.sessions import RESERVED
-from sessiongate.session import CONSOLE, Caps, Client, Ended
+from sessiongate.service.sessions import BY_COMMAND, RESERVED
+from sessiongate.session import CONSOLE, Caps, Client, Ended, Principal
 from sessiongate.testing import T0, TICK
 from tests.each import each
 from tests.gate import CLIENT, LIMITS, Gate
@@ -143,3 +145,59 @@ async def test_privileges_are_those_of_the_roles(gate: Gate) -> None:
     nil = await gate.logins.principal("nil", "local", CLIENT)
     assert nil is not None
     assert not gate.sessions.allows(nil)
+
+
+NOBODYS = ("os:root", "OS:root", "token:nightly", "os\uff1aroot", "os:root@corp", "command line")
+
+
+@each("name", NOBODYS)
+async def test_sec_69_nobody_comes_in_by_a_name_that_the_audit_has_for_commands(
+    gate: Gate, name: str
+) -> None:
+    """Whoever vouches for it."""
+    principal = Principal(name, name, name, ("administrator",), "tokens")
+    with pytest.raises(BadCredentials, match="reserved"):
+        await gate.logins.login_as(principal, CLIENT, None, changed=(), typed=name, how="token")
+    assert await gate.live() == []
+
+
+async def test_sec_69_nor_is_anybody_of_such_a_name_vouched_for(gate: Gate) -> None:
+    gate.identity.add("os:root", "secret", "administrator")
+    for ask in (
+        gate.logins.login("os:root", Secret("secret"), CLIENT, default="local"),
+        gate.logins.verify_credentials("os:root", Secret("secret"), CLIENT, provider="local"),
+    ):
+        with pytest.raises(BadCredentials, match="reserved"):
+            await ask
+        last = read(gate.store.audit.payloads[-1])
+        assert (last.event, last.user) == ("login refused", "os:root")
+        assert "reserved" in last.detail
+
+
+@each("name", ["osiris", "token", "host:os", "command liner", "os", "bob smith"])
+async def test_other_names_are_anybodys(gate: Gate, name: str) -> None:
+    principal = Principal(name, name, name, ("user",), "tokens")
+    opened = await gate.logins.login_as(
+        principal, CLIENT, None, changed=(), typed=name, how="token"
+    )
+    assert opened.session.principal == name
+
+
+async def test_sec_69_an_end_says_of_which_provider_somebody_is(gate: Gate) -> None:
+    """A token's alice is not the local one."""
+    alice = Principal("ada", "ada", "ada", ("administrator",), "tokens")
+    one = (
+        await gate.logins.login_as(alice, CLIENT, None, changed=(), typed="ada", how="token")
+    ).session
+    other = (await gate.login("ada")).session
+    for caller in (one, other):
+        victim = await gate.login("bob")
+        await gate.call(caller, "TerminateSession", session_id=[victim.session.key])
+        last = read(gate.store.audit.payloads[-1])
+        assert (last.event, last.user, last.subject) == ("session ended", "ada", "bob")
+        assert (last.provider, last.key) == ("local", victim.session.key)
+        assert (last.by_provider, last.by_key) == (caller.provider, caller.key)
+    await gate.login("bob")
+    await gate.sessions.end_all_of("bob", Ended.TERMINATED, "os:root", BY_COMMAND)
+    last = read(gate.store.audit.payloads[-1])
+    assert (last.user, last.by_provider, last.by_key) == ("os:root", "command", "")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from sessiongate.audit.event import EventDetails
+from sessiongate.audit.event import COMMAND, EventDetails
 from sessiongate.audit.journal import Journal
 from sessiongate.config import Config
 from sessiongate.errors import NotFound
@@ -20,8 +20,8 @@ from sessiongate.gateway.leases.standing import Standing
 from sessiongate.gateway.leases.stored_leases import PARENT
 from sessiongate.gateway.upstream_gateway import UpstreamGateway
 from sessiongate.operations.console.port import ClientLease
-from sessiongate.service.sessions import Sessions
-from sessiongate.session import Ended
+from sessiongate.service.sessions import Sessions, acting
+from sessiongate.session import Ended, Session
 
 # A key's first block tells sessions apart without spelling out the whole name.
 _KEY_PREFIX = 8
@@ -167,14 +167,24 @@ class PoolCommands:
         return await self._stand(name, Standing.OPEN, "pool resumed", by, _details(how, detail))
 
     async def drain(
-        self, name: str, by: str, how: str = _COMMAND_LINE, detail: str = "", *, force: bool
+        self,
+        name: str,
+        by: str,
+        how: str = _COMMAND_LINE,
+        detail: str = "",
+        *,
+        force: bool,
+        who: Session | None = None,
     ) -> dict[str, object]:
         """Log out what nobody has anything in, and the rest when they are done.
 
-        `force` ends the sessions of clients that have.
+        `force` ends the sessions of clients that have; `who` is the session of
+        whoever wants that at the console.
         """
         gate = self._gate(name)
         said = _details(how, detail)
+        if who is not None:
+            said.update(acting(who))
         told = await self._stand(name, Standing.DRAINING, "pool drained", by, said)
         ended = 0
         if force:
@@ -263,7 +273,10 @@ class PoolCommands:
 
 
 def _details(how: str, detail: str) -> EventDetails:
-    return EventDetails(how=how, detail=detail) if detail else EventDetails(how=how)
+    said = EventDetails(how=how, detail=detail) if detail else EventDetails(how=how)
+    if how == _COMMAND_LINE:
+        said["by_provider"] = COMMAND
+    return said
 
 
 def _to_the_second(text: str) -> str:

@@ -20,7 +20,7 @@ from sessiongate.service.extension_login import Extensions
 from sessiongate.service.impersonation import Impersonation
 from sessiongate.service.local_ticket_login import LocalLogin
 from sessiongate.service.logins import Logins
-from sessiongate.service.sessions import Opened, Sessions
+from sessiongate.service.sessions import Opened, Sessions, acting
 from sessiongate.service.tickets import Tickets
 from sessiongate.service.token_login import TokenLogin
 from sessiongate.session import Ended, Principal, Session
@@ -187,7 +187,9 @@ class SessionManager(ManagedObject):
             session = await self._sessions.find(key)
             if session is None or not (
                 _shows(context, session)
-                and await self._sessions.end(key, Ended.TERMINATED, by=caller.principal)
+                and await self._sessions.end(
+                    key, Ended.TERMINATED, caller.principal, acting(caller)
+                )
             ):
                 raise errors.NotFound("no live session of that key")
 

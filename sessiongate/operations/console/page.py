@@ -12,6 +12,7 @@ import msgspec
 from sessiongate.audit.event import EventDetails
 from sessiongate.errors import Malformed
 from sessiongate.rules.access import LIST_SESSIONS
+from sessiongate.service.sessions import acting
 from sessiongate.session import Client, Session
 
 _MOST_FIELDS = 2_000
@@ -90,6 +91,7 @@ class Visit(msgspec.Struct, frozen=True):
         """What the audit has of an action besides who did it: from where, and the form's reason."""
         token = f" token {self.session.digest[:4].hex()}" if self.is_script else ""
         said = EventDetails(how=f"console{token} from {self.client.ip_address}")
+        said.update(acting(self.session))
         if reason := self.form.first("reason")[:_LONGEST_REASON]:
             said["detail"] = reason
         return said

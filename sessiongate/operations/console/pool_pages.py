@@ -107,7 +107,7 @@ async def _act(parts: ConsoleParts, what: str, visit: Visit) -> ActionDone | Act
             if why := await objection_to_step(parts, visit, there["clients"]):
                 return ActionRefused(why)
             force = visit.form.first("force") == "yes"
-            done: Any = await pools.drain(name, by, how, detail, force=force)
+            done: Any = await pools.drain(name, by, how, detail, force=force, who=visit.session)
             clients = done["clients"]
         case _:
             raise NotFound("There is no such action.")

@@ -42,7 +42,7 @@ from sessiongate.service.audit_desk import AuditDesk
 from sessiongate.service.console_tokens import ConsoleTokens
 from sessiongate.service.leaks import LeakFinder, OpenAudit, RecentSessions
 from sessiongate.service.wrong_tokens import WrongTokens
-from sessiongate.session import Caps, Limits, Person
+from sessiongate.session import Caps, Limits, Person, Session
 from sessiongate.store.manager_port import StoredToken
 from sessiongate.telemetry.history import Timeline
 from sessiongate.testing import NO_CAPS
@@ -169,7 +169,14 @@ class FakePools:
         return self._did("resume", name, by, how, detail)
 
     async def drain(
-        self, name: str, by: str, how: str = "", detail: str = "", *, force: bool
+        self,
+        name: str,
+        by: str,
+        how: str = "",
+        detail: str = "",
+        *,
+        force: bool,
+        who: Session | None = None,
     ) -> object:
         return self._did(f"drain {force}", name, by, how, detail)
 
