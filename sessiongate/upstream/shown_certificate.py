@@ -47,7 +47,7 @@ async def why_untrusted(
     """Why its certificate is not believed: its fingerprint, and the setting that would have it.
 
     `table` is the one of the settings that says whom to believe, such as "upstream.vc1"; "" where
-    whoever reads it knows.
+    whoever reads it knows, and "--" where options of a command say it.
     """
     if isinstance(error, AnotherFingerprint):
         shown, why = error.shown, "its fingerprint is another one"
@@ -55,7 +55,7 @@ async def why_untrusted(
         der = await shown_certificate(url, proxy, within)
         shown = "" if der is None else sha256(der).hexdigest()
         why = getattr(error, "verify_message", "").rstrip(".") or "it cannot be verified"
-    at = f"{table}." if table else ""
+    at = f"{table}." if table.strip("-") else table
     # The setting that was asked comes first.
     first, other = ("fingerprint", "ca") if trust.fingerprints or trust.ca is None else ("ca", "")
     settings = f"{at}{first}" + (f" or {at}{other}" if other else f" and {at}fingerprint")

@@ -282,6 +282,17 @@ def test_a_throw_away_gateway_in_the_background_of_a_script_ends_at_an_interrupt
     assert not sessions(upstream)
 
 
+def test_a_throw_away_gateway_before_another_certificate_does_not_start(
+    upstream: Server,
+) -> None:
+    wrong = ("--fingerprint", "AB" * 32)
+    done = run_command("dev", "--upstream", upstream.url, *wrong, "--listen", "127.0.0.1:0")
+    assert (done.code, "Gateway before" in done.out) == (2, False)
+    assert f"--upstream {upstream.url}: its certificate is not the one to be trusted" in done.err
+    assert "its fingerprint is another one; --fingerprint or --ca says which is" in done.err
+    assert "what was shown is sha256 Fingerprint=" in done.err
+
+
 def test_a_check_before_there_is_anybody_names_init(tmp_path: Path) -> None:
     done = run_command("check", "--data-dir", str(tmp_path / "data"), "--output", "json")
     (row,) = (one for one in done.json()["checks"] if one["check"] == "users of local")

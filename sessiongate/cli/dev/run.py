@@ -21,6 +21,7 @@ from sessiongate.cli.announcement import (
 )
 from sessiongate.cli.dev.environment import environment_for
 from sessiongate.cli.dev.faults import banner, faults_of
+from sessiongate.cli.dev.first_look import look_at
 from sessiongate.cli.dev.life import ENDS, code_of, has_started, until_it_ends, until_stopped
 from sessiongate.cli.dev.options import OnLeaks
 from sessiongate.cli.dev.server import DevServerThread
@@ -133,6 +134,8 @@ class DevRun:
         if (number := has_started(server, signals, ends)) is not None:
             return code_of(number) if asked.command else 0
         started = server.started()
+        if asked.trial is not None:
+            look_at(self._config.upstream[asked.trial.name])
         said = self._facts = self._of(started)
         if asked.ready_file is not None:
             write_ready_file(asked.ready_file, said)

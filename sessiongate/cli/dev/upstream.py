@@ -22,6 +22,11 @@ class Trial(msgspec.Struct, frozen=True):
     service: bool
     zerto: bool
 
+    @property
+    def name(self) -> str:
+        """What the upstream's table is called."""
+        return "zvm" if self.zerto else "vc"
+
     def announce(self, own: str, started: Started) -> None:
         """Say what clients change, and what stays. `own` is where they find us."""
         if self.zerto:
