@@ -8,6 +8,7 @@ not ask for meets none of them, such as keep-alives.
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 from sessiongate.errors import CapReached, NoSession, OutcomeUnknown, UpstreamUnavailable
@@ -20,7 +21,7 @@ from sessiongate.rules.profile import PROFILES
 from sessiongate.secret import Secret
 from sessiongate.upstream.connection import IncomingReply
 from sessiongate.upstream.deadlines import LATE
-from sessiongate.upstream.exchange import AWAY, Exchange, LargeAnswer, OutgoingBody
+from sessiongate.upstream.exchange import AWAY, Asking, Exchange, LargeAnswer, OutgoingBody
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.wire import openid, zerto, zerto_client
 from sessiongate.wire.automation import rest
@@ -100,10 +101,16 @@ class _FaultyExchange:
         self._inner = inner
 
     def exchange(
-        self, ask: Ask, *, within: timedelta | None, largest: int, enough: int | None = None
+        self,
+        ask: Ask,
+        *,
+        within: timedelta | None,
+        largest: int,
+        enough: int | None = None,
+        user: Asking | None = None,
     ) -> Awaitable[Answer]:
         """As the exchange does."""
-        sent = self._inner.exchange
+        sent = partial(self._inner.exchange, user=user)
         under_way = fault_under_way(_FAMILY)
         if under_way is None:
             return sent(ask, within=within, largest=largest, enough=enough)

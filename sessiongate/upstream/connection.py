@@ -242,17 +242,19 @@ class IncomingReply:
                     return b"".join(taken), False
         return taken[0] if len(taken) == 1 else b"".join(taken), True
 
-    async def whole(self, largest: int) -> bytes:
-        """The whole body, which may have so many bytes."""
-        if (found := self.take_whole(largest)) is not None:
+    async def whole(self, largest: int, begun: bytes = b"") -> bytes:
+        """The whole body, which may have so many bytes, with what was `begun` of it before."""
+        if not begun and (found := self.take_whole(largest)) is not None:
             return found
-        size = 0
-        pieces: list[bytes] = []
+        size = len(begun)
+        pieces = [begun] if begun else []
         async for piece in self.pieces():
             size += len(piece)
             if size > largest:
-                raise OutcomeUnknown(f"a reply of more than {largest} bytes")
+                break
             pieces.append(piece)
+        if size > largest:
+            raise OutcomeUnknown(f"a reply of more than {largest} bytes")
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def take_whole(self, most: int) -> bytes | None:
@@ -310,6 +312,12 @@ class IncomingReply:
             raise OutcomeUnknown(self.broken)
         news = self._news = self._connection.loop.create_future()
         return news
+
+    async def wait_for(self, ready: "asyncio.Future[None]") -> None:
+        """Wait for what it needs to go on. Raises OutcomeUnknown where it is broken meanwhile."""
+        while not ready.done():
+            news = self.wait_for_data()
+            await asyncio.wait({ready, news}, return_when=asyncio.FIRST_COMPLETED)
 
     # What the connection calls.
 

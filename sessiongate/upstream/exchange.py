@@ -11,7 +11,7 @@ knows what may be sent again. Which certificate is believed, `sessiongate.tls.tr
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Protocol
@@ -23,6 +23,7 @@ from sessiongate.errors import Malformed, OutcomeUnknown, UpstreamUnavailable
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.connection import IncomingReply, UpstreamConnection
 from sessiongate.upstream.deadlines import LATE, Deadlines
+from sessiongate.upstream.reply_room import ReplyRoom
 from sessiongate.upstream.shown_certificate import why_untrusted
 from sessiongate.upstream.tunnel import tunnel
 from sessiongate.wire.http import Answer, Ask
@@ -36,6 +37,14 @@ AWAY = "the upstream cannot be reached"
 # Servers close unused connections after 60 seconds and more. Whoever does so first meets no
 # request that is just being sent.
 _UNUSED = 55.0
+
+# Bytes up to which a reply takes no room.
+_SMALL = 1024 * 1024
+
+NO_ROOM = (
+    "its reply is large, and there was no room for it in time: ask for less, or for fewer at once"
+)
+"""Why the outcome of a call is not known whose reply waited for others to be read."""
 
 # What has no body by its meaning, and so no length to say where there is none.
 _BARE = frozenset({"GET", "HEAD", "DELETE"})
@@ -57,6 +66,15 @@ class OutgoingBody(Protocol):
         ...
 
 
+class Asking(Protocol):
+    """Who asks, on whose account the reply is."""
+
+    @property
+    def person(self) -> Hashable:
+        """The same for all that one user asks."""
+        ...
+
+
 class LargeAnswer(Answer, frozen=True):
     """A reply of which the body is the beginning only. Whoever has it closes what is left."""
 
@@ -74,8 +92,11 @@ class Exchange:
         connect: timedelta = CONNECT,
         name: str = "",
         proxy: str | None = None,
+        room: ReplyRoom | None = None,
     ) -> None:
-        """`name` is what logs call the server, `proxy` is `http://host[:port]`."""
+        """`name` is what logs call the server, `proxy` is `http://host[:port]`, and `room` is for
+        large replies of this server and of others.
+        """
         self.url = url
         self._name = name
         self._why_unreachable = ""
@@ -90,15 +111,23 @@ class Exchange:
         self._proxy = proxy
         self._connect = connect.total_seconds()
         self._deadlines = Deadlines()
+        self._room = room or ReplyRoom()
         self._idle: deque[UpstreamConnection] = deque()
         self._connections: set[UpstreamConnection] = set()
         self._closed = False
 
     async def exchange(
-        self, ask: Ask, *, within: timedelta | None, largest: int, enough: int | None = None
+        self,
+        ask: Ask,
+        *,
+        within: timedelta | None,
+        largest: int,
+        enough: int | None = None,
+        user: Asking | None = None,
     ) -> Answer:
         """Send it once, and have the whole reply, whose body may have `largest` bytes.
 
+        A large one waits for room in memory, which users have in turn: this is one of `user`.
         With `enough`, of a good reply that is longer than this only the beginning: a LargeAnswer,
         from which the rest is taken. `within` is for head and body together, as far as they are
         waited for here; None waits for as long as it takes. Raises UpstreamUnavailable (nothing was
@@ -127,8 +156,10 @@ class Exchange:
             elif part is not None:
                 body, is_all = await reply.beginning(part)
                 goes_on = not is_all
-            else:
+            elif reader.length is not None and reader.length <= _SMALL:
                 body = await reply.whole(largest)
+            else:
+                body = await self._whole(reply, largest, user)
         finally:
             if within is not None:
                 self._deadlines.drop(reply)
@@ -232,6 +263,24 @@ class Exchange:
         reply = IncomingReply(connection, to_head=ask.method == "HEAD")
         connection.send(data, reply)
         return reply
+
+    async def _whole(self, reply: IncomingReply, largest: int, user: Asking | None) -> bytes:
+        """The whole body; of a large one no more than the beginning while there is no room."""
+        begun, is_all = await reply.beginning(min(_SMALL, largest))
+        if is_all:
+            return begun
+        claim = self._room.claim(
+            min(reply.length or largest, largest), user.person if user else None
+        )
+        try:
+            await reply.wait_for(claim.ready)
+            return await reply.whole(largest, begun)
+        except OutcomeUnknown as error:
+            if str(error) == LATE and not claim.ready.done():
+                raise OutcomeUnknown(NO_ROOM) from None
+            raise
+        finally:
+            self._room.give_back(claim)
 
     def _write_request(self, ask: Ask) -> bytes:
         body = ask.body

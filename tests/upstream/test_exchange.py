@@ -16,6 +16,7 @@ from sessiongate.tls import certificates
 from sessiongate.tls.trust import Trust
 from sessiongate.upstream.connection import FULL
 from sessiongate.upstream.exchange import Exchange, LargeAnswer
+from sessiongate.upstream.reply_room import ReplyRoom
 from sessiongate.wire.http import Answer, Ask
 from tests.each import each
 from tests.peers.ports import free_port
@@ -332,3 +333,88 @@ async def test_of_a_long_reply_the_beginning_comes_first_where_that_is_enough() 
         assert isinstance(answer, LargeAnswer)
         answer.left.close()
         await until(lambda: one.connections == 0)
+
+
+LARGE = 3 * 1024 * 1024
+"""Bytes of a reply for which room is needed."""
+
+
+@asynccontextmanager
+async def sending_large(begun: int) -> AsyncIterator[tuple[str, list[str], asyncio.Event]]:
+    """A server of large replies, `begun` of which are sent before the event: which were written."""
+    written: list[str] = []
+    go_on = asyncio.Event()
+
+    async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: {LARGE}\r\n\r\n".encode())
+        writer.write(b"a" * begun)
+        await writer.drain()
+        await go_on.wait()
+        writer.write(b"b" * (LARGE - begun))
+        await writer.drain()
+        written.append(path)
+
+    async with serving(send) as url:
+        yield url, written, go_on
+
+
+async def large(exchange: Exchange, path: str, within: timedelta = LONG) -> Answer:
+    return await exchange.exchange(Ask(path, (), b"", "GET"), within=within, largest=LARGE)
+
+
+@each("leaves", [False, True])
+async def test_sec_73_large_replies_are_read_whole_only_where_there_is_room(leaves: bool) -> None:
+    """Of all servers together; and whoever leaves while it is read, or waits, leaves the room."""
+    room = ReplyRoom(LARGE)
+    async with (
+        sending_large(2 * 1024 * 1024) as (url, _, go_on),
+        FakeServer(lambda _: http(200, "c" * LARGE)) as other,
+    ):
+        one, two = Exchange(url, BLIND, room=room), Exchange(other.url, BLIND, room=room)
+        first = asyncio.create_task(large(one, "/first"))
+        await until(lambda: room.held == LARGE)
+        second, third = (asyncio.create_task(large(two, "/")) for _ in range(2))
+        await until(lambda: room.waiting == 2)
+        assert await two.exchange(Ask("/", (), b"", "GET"), within=LONG, largest=LARGE, enough=9)
+        second.cancel()
+        if leaves:
+            first.cancel()
+        else:
+            go_on.set()
+            assert len((await first).body) == LARGE
+        assert (await third).body == b"c" * LARGE
+        assert (room.held, room.waiting) == (0, 0)
+        await asyncio.gather(first, second, return_exceptions=True)
+        await one.close()
+        await two.close()
+
+
+async def test_sec_73_a_large_reply_without_room_in_time_says_what_helps() -> None:
+    room = ReplyRoom(LARGE)
+    held = room.claim(LARGE, "bob")
+    async with FakeServer(lambda _: http(200, "c" * LARGE)) as server:
+        exchange = Exchange(server.url, BLIND, room=room)
+        with pytest.raises(OutcomeUnknown, match="ask for less"):
+            await large(exchange, "/", timedelta(seconds=0.2))
+        assert (room.waiting, exchange.connections) == (0, 0)
+        room.give_back(held)
+        assert room.held == 0
+        await exchange.close()
+
+
+async def test_a_large_reply_is_none_larger_than_it_may_be() -> None:
+    for length in (True, False):
+        body = "c" * LARGE
+        reply = http(200, body) if length else chunked(body)
+        async with FakeServer(lambda _, reply=reply: reply) as server:  # type: ignore[misc]
+            exchange = Exchange(server.url, BLIND)
+            assert (await large(exchange, "/")).body == body.encode()
+            with pytest.raises(OutcomeUnknown, match="more than"):
+                await exchange.exchange(GET, within=LONG, largest=LARGE - 1)
+            await exchange.close()
+
+
+def chunked(body: str) -> bytes:
+    head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    return f"{head}{len(body):x}\r\n{body}\r\n0\r\n\r\n".encode()

@@ -45,6 +45,7 @@ from sessiongate.tls.trust import Trust
 from sessiongate.upstream.exchange import Exchange
 from sessiongate.upstream.http import HttpUpstream
 from sessiongate.upstream.port import SessionUpstream
+from sessiongate.upstream.reply_room import ReplyRoom
 from sessiongate.upstream.zvm import Zvm, ZvmLogins
 from sessiongate.wire.vim.client import UpstreamSession
 from sessiongate.wire.zerto_client import Grant
@@ -113,8 +114,9 @@ def gates_of(
 
     journal.meters.upstreams = {name: UpstreamMeters() for name in config.upstream}
     attempts: _AttemptsOfAccounts = defaultdict(lambda: LoginAttempts(_now))
+    room = ReplyRoom()
     return {
-        name: _gate(config, name, sessions, rows(name), store, key, journal, attempts, faults)
+        name: _gate(config, name, sessions, rows(name), store, key, journal, attempts, faults, room)
         for name in config.upstream
     }
 
@@ -195,9 +197,10 @@ def _gate(
     journal: Journal,
     attempts: _AttemptsOfAccounts,
     faults: FaultPoints | None,
+    room: ReplyRoom,
 ) -> UpstreamGateway:
     settings, meters = config.upstream[name], journal.meters.upstreams[name]
-    exchange = _exchange(name, settings)
+    exchange = _exchange(name, settings, room)
     if faults is not None:
         exchange = faults.exchange(exchange)
     service = settings.account == "service"
@@ -245,9 +248,9 @@ def _gate(
     )
 
 
-def _exchange(name: str, settings: Upstream) -> Exchange:
+def _exchange(name: str, settings: Upstream, room: ReplyRoom) -> Exchange:
     try:
-        return Exchange(settings.url, settings.trust(), name=name, proxy=settings.proxy)
+        return Exchange(settings.url, settings.trust(), name=name, proxy=settings.proxy, room=room)
     except OSError as error:
         raise ConfigError([f"upstream.{name}.ca: cannot be read: {error.strerror}"]) from None
 

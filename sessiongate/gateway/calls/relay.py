@@ -47,7 +47,6 @@ from sessiongate.wire.vim.types import MoRef
 LARGEST_REPLY = 32 * 1024 * 1024
 """Bytes, of what is whole in memory once."""
 
-
 _TOUCH = 60.0
 """Seconds between two uses of a session that waits. The shortest idle limits are minutes."""
 
@@ -374,6 +373,7 @@ class Relay:
                 within=None if call.waits else self._rules.timeout,
                 largest=LARGEST_REPLY,
                 enough=enough_of(call),
+                user=client,
             )
         except OutcomeUnknown:
             raise

@@ -191,7 +191,7 @@ class SideRelay:
             before, under_way.sent = under_way.sent, True
             try:
                 answer = await self._exchange.exchange(
-                    ask, within=self._rules.timeout, largest=LARGEST_REPLY
+                    ask, within=self._rules.timeout, largest=LARGEST_REPLY, user=client
                 )
             except OutcomeUnknown:
                 raise
