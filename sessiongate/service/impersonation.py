@@ -1,5 +1,7 @@
 """ImpersonateUser: the caller's session becomes one of another user."""
 
+import asyncio
+
 from sessiongate.audit.journal import IMPERSONATED, Journal
 from sessiongate.errors import BadCredentials, NoPermission, NoSession, SessionGateError
 from sessiongate.rules import access
@@ -71,22 +73,28 @@ class Impersonation:
             client,
             locale,
             typed=subject.login_name,
-            objection=_stays(upon, Principal.of(actor).person),
+            objection=self._outlives(subject, Principal.of(actor).person, upon),
         )
+
+    def _outlives(self, subject: Session, actor: Person, upon: RestsUpon) -> Objection:
+        """Objects where the session that shows who it is has ended before, or sessions of either
+        user are about to.
+        """
+
+        async def objection(session: Session) -> TakenBack | None:
+            subjects, is_ending = await asyncio.gather(
+                self._sessions.find(subject.key),
+                upon.is_ending(Principal.of(session).person, actor),
+            )
+            if subjects is not None and not is_ending:
+                return None
+            error = BadCredentials("the sessions of that user have ended")
+            return TakenBack(Ended.UNCLAIMED, error)
+
+        return objection
 
     async def _session_of(self, person: Person) -> Session | None:
         async for session in self._sessions.list():
             if session.principal == person.name and person.provider in ("", session.provider):
                 return session
         return None
-
-
-def _stays(upon: RestsUpon, actor: Person) -> Objection:
-    """Objects where the sessions of either user are being ended."""
-
-    async def objection(session: Session) -> TakenBack | None:
-        if not await upon.is_ending(Principal.of(session).person, actor):
-            return None
-        return TakenBack(Ended.UNCLAIMED, BadCredentials("the sessions of that user have ended"))
-
-    return objection

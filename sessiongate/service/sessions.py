@@ -182,11 +182,12 @@ class Sessions:
         """Nobody has the token of this session yet, and nobody gets it where this objects."""
         try:
             taken_back = await objection(session)
+            if taken_back is not None:
+                await self.end(session.key, taken_back.reason)
         except BaseException:
             self.undelivered.of(session.key)()
             raise
         if taken_back is not None:
-            await self.end(session.key, taken_back.reason)
             raise taken_back.error
 
     def check(self, token: Secret) -> Awaitable[Session | None]:

@@ -102,7 +102,7 @@ def _as_without_pytest() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.meta_path[:0] = [one for one in before if _rewrites(one)]
+        sys.meta_path[:] = [*before, *(one for one in sys.meta_path if one not in before)]
 
 
 def _rewrites(finder: object) -> bool:

@@ -314,8 +314,10 @@ class IncomingReply:
         return news
 
     async def wait_for(self, ready: "asyncio.Future[None]") -> None:
-        """Wait for what it needs to go on. Raises OutcomeUnknown where it is broken meanwhile."""
-        while not ready.done():
+        """Wait for what it needs to go on, unless it comes whole. Raises OutcomeUnknown where it is
+        broken meanwhile.
+        """
+        while not (ready.done() or self.is_whole):
             news = self.wait_for_data()
             await asyncio.wait({ready, news}, return_when=asyncio.FIRST_COMPLETED)
 

@@ -267,16 +267,16 @@ class Exchange:
     async def _whole(self, reply: IncomingReply, largest: int, user: Asking | None) -> bytes:
         """The whole body; of a large one no more than the beginning while there is no room."""
         begun, is_all = await reply.beginning(min(_SMALL, largest))
-        if is_all:
-            return begun
+        if is_all or reply.is_whole:  # then it is in memory already
+            return begun if is_all else await reply.whole(largest, begun)
         claim = self._room.claim(
             min(reply.length or largest, largest), user.person if user else None
         )
         try:
             await reply.wait_for(claim.ready)
             return await reply.whole(largest, begun)
-        except OutcomeUnknown as error:
-            if str(error) == LATE and not claim.ready.done():
+        except OutcomeUnknown:
+            if reply.broken == LATE and not claim.ready.done():
                 raise OutcomeUnknown(NO_ROOM) from None
             raise
         finally:

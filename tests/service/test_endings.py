@@ -214,3 +214,22 @@ async def test_only_those_are_kept_out_whom_an_ending_is_about(gate: Gate) -> No
     gate.store.listed = clone
     await _ended_by_name(gate)
     assert await gate.live() == ["bob@corp", "eve", "eve"]
+
+
+async def test_nobody_becomes_a_user_whose_sessions_another_server_has_ended(
+    tmp_path: Path,
+) -> None:
+    """From the first step to the last, between the look at that user and the new session."""
+    store = SharedStore()
+    here, there = Gate(tmp_path, store=store), Gate(tmp_path, store=store)
+    await here.login("bob")
+    actor = await there.login("ada")
+
+    async def end() -> None:
+        store.before.clear()
+        await here.sessions.end_all_of("bob", Ended.TERMINATED)
+
+    store.before["add"] = end
+    with pytest.raises(BadCredentials):
+        await there.impersonation.impersonate(actor.session, "bob", CLIENT, None)
+    assert await here.live() == ["ada"]

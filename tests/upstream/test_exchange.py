@@ -20,7 +20,7 @@ from sessiongate.upstream.reply_room import ReplyRoom
 from sessiongate.wire.http import Answer, Ask
 from tests.each import each
 from tests.peers.ports import free_port
-from tests.until import until
+from tests.until import PATIENCE, until
 from tests.upstream.fakes import FakeServer, http, saying, server_tls
 
 BLIND = Trust(verify=False)
@@ -418,3 +418,17 @@ async def test_a_large_reply_is_none_larger_than_it_may_be() -> None:
 def chunked(body: str) -> bytes:
     head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     return f"{head}{len(body):x}\r\n{body}\r\n0\r\n\r\n".encode()
+
+
+async def test_a_reply_that_has_come_whole_waits_for_no_room() -> None:
+    size = 1024 * 1024 + 64 * 1024
+    room = ReplyRoom(size)
+    held = room.claim(size, "bob")
+    async with FakeServer(lambda _: http(200, "c" * size)) as server:
+        exchange = Exchange(server.url, BLIND, room=room)
+        ask, within = Ask("/", (), b"", "GET"), timedelta(seconds=60)
+        async with asyncio.timeout(PATIENCE):
+            answer = await exchange.exchange(ask, within=within, largest=2 * size)
+        assert len(answer.body) == size
+        room.give_back(held)
+        await exchange.close()

@@ -348,10 +348,10 @@ class Transfer:
         self._reply, self.headers, self._gap = reply, headers, gap
 
     def end(self) -> None:
-        """Break it off, wherever it is."""
+        """Break it off, wherever it is: also where it waits for a client that does not read."""
         if self._reply is not None:
-            self._reply.break_off("it was broken off")
-        elif self._task is not None:
+            self._result = self._result or "unknown"
+        if self._task is not None:
             self._task.cancel()
 
     async def pieces(self) -> AsyncGenerator[bytes]:

@@ -42,7 +42,7 @@ class FairTurns:
 
         Raises Overloaded where there is no room to wait, or the turn does not come in time.
         """
-        position = self._known.spot_of(address)
+        position = self._known.position_of(address)
         waiter = _Waiter()
         lost = self._queue.put(position, waiter, self._free)
         if lost is waiter:

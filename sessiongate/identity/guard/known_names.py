@@ -66,7 +66,7 @@ class KnownAddresses:
     def __contains__(self, place: object) -> bool:
         return place in self._places
 
-    def spot_of(self, address: str) -> QueuePosition:
+    def position_of(self, address: str) -> QueuePosition:
         """Where somebody waits. By the address alone: the name would tell by the time who exists.
 
         What no client asked for has no address, and is no stranger's.

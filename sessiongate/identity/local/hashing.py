@@ -183,7 +183,7 @@ class PasswordHasher:
         if pace is None:  # nobody was refused yet
             await self.verify_nothing(password, address, dearest=aim)
         else:
-            await self._wait_only(self._known.spot_of(address), pace)
+            await self._wait_only(self._known.position_of(address), pace)
 
     def close(self) -> None:
         """Take no more work. What runs ends by itself; what waits is dropped."""
@@ -254,7 +254,7 @@ class PasswordHasher:
 
     async def _run(self, work: Callable[[], T], address: str = "") -> tuple[T, float]:
         """What the work comes to, and how long it took from its turn until it is heard of."""
-        position = self._known.spot_of(address)
+        position = self._known.position_of(address)
         began = 0.0
 
         def begin() -> None:

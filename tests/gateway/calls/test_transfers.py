@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -151,6 +152,27 @@ async def test_uploads_of_strangers_that_stand_still_make_room_for_who_waits(sto
     assert len(ended) == 1
     for one in others:
         one.cancel()
+
+
+async def test_downloads_of_strangers_that_do_not_read_make_room_for_who_waits(
+    stood: Stand,
+) -> None:
+    stood.server.files[NFC] = b"x" * (48 << 20)
+    for one in (2, 3):
+        _, writer = await stood.peer(asked(NFC), f"127.0.0.{one}")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await until(lambda: stood.transfers._strangers.taken == 2)
+    reader, _ = await stood.peer(asked(NFC))
+    head = asyncio.create_task(reader.readuntil(b"\r\n"))
+    windows = count()
+
+    def served() -> bool:
+        """A window later each time it is asked: what stands still moves nothing in one."""
+        stood.transfers.tidy(next(windows) * WINDOW)
+        return head.done()
+
+    await until(served)
+    assert b" 200 " in await head
 
 
 async def test_one_user_has_half_of_the_places(stood: Stand) -> None:
