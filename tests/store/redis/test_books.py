@@ -234,12 +234,13 @@ async def test_what_clients_leave_behind_is_forgotten(own: Redis) -> None:
         await store.leases.remove(lease.id)
         keys = store._keys
         left = {keys.client("vc1", one) for one in ("ada", "eve")} | {keys.instance("one")}
-        left.add(keys.owners("vc1"))
+        left |= {keys.owners("vc1"), keys.mark, keys.removed(lease.id)}
         assert int(own.ask("HLEN", keys.owners("vc1"))) == 1, "the version of the last change"
         found = own.ask("EVAL", "return table.concat(redis.call('KEYS', 'none:*'), ' ')", 0)
         assert set(found.decode().split()) == left
         for client in ("ada", "eve"):
             assert 0 < int(own.ask("PTTL", keys.client("vc1", client))) <= 120_000
+        assert 0 < int(own.ask("PTTL", keys.removed(lease.id))) <= 600_000
 
 
 async def test_a_full_redis_takes_all_of_it(own: Redis) -> None:
