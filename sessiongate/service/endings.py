@@ -19,8 +19,9 @@ from sessiongate.session import Person
 from sessiongate.store.ending_marks import EndingMark, EndingMarks
 
 MARKED_FOR = timedelta(minutes=5)
-"""For how long other processes heed an ending at most. To end a million sessions takes less; after
-a crash nobody whom it was about can clone a session for so long."""
+"""For how long other processes heed an ending at most. It is not renewed: where the lists take
+longer, clones at other servers are no longer refused. After a crash nobody whom it was about can
+clone a session for so long."""
 
 MOST_PASSES = 10
 """How often sessions are listed again until none is left. One pass finds all, but for those whom
